@@ -1,0 +1,308 @@
+"""Points routed flows at the relay, and leaves everything else alone.
+
+The hooks never raise: mitmproxy would log the exception and send the flow on to the real upstream. A failure of ours
+becomes an error in the client's own format. Three kinds of flow exist:
+
+- *foreign*: host on no surface; the TLS connection is tunnelled unopened.
+- *untouched*: a surface's host, but no surface's path, or no rule for it; streamed through in both directions.
+- *routed*: its request goes to the relay with an empty body (the exchange has the bytes already). When the relay has
+  taken it, the flow gets its own address back, so that mitmweb shows the call that the tool made, without secrets.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mitmproxy import http, tls
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from omniroute_addon.addons.inspect import KEY, Inspect, role
+from omniroute_addon.engine import headers as header_rules
+from omniroute_addon.engine.call import Call, Sink
+from omniroute_addon.engine.encodings import decoded
+from omniroute_addon.engine.engine import Engine
+from omniroute_addon.engine.relay import EXCHANGE_HEADER, SECRET_HEADER
+from omniroute_addon.engine.target import origin_url
+from omniroute_addon.gateway import endpoints
+from omniroute_addon.routing import surfaces
+from omniroute_addon.routing.plan import Ask, Plan, plan
+from translators import FORMATS, WireRequest, WireResponse, hub
+
+logger = logging.getLogger(__name__)
+
+GATEWAY_HOST = "gateway.omniroute.invalid"
+"""The address of the gateway's reverse-mode listener; nothing is ever sent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A call on a surface or a gateway endpoint."""
+
+    client: str
+    format: str
+    operation: str
+    provider: str | None
+    slash_models: bool
+    gateway: bool
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    scheme: str
+    host: str
+    port: int
+    path: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes | None
+
+
+class Intercept:
+    name = "omniroute-intercept"
+
+    def __init__(self, engine: Engine, inspect: Inspect) -> None:
+        self._engine = engine
+        self._inspect = inspect
+        self._ports = 0
+        self._load: dict[tuple[str, int], int] = {}
+        """Streams by client connection and relay port."""
+        self._redirected: dict[str, str] = {}
+        """Flow id → the URL that the client dialled."""
+        self._pending: dict[str, Callable[[], None]] = {}
+        """Flow id → what to undo when a routed flow dies before the relay has taken it."""
+
+    # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        address = data.context.server.address
+        host = data.client_hello.sni or (address[0] if address else "")
+        if host.lower() not in self._engine.hosts:
+            data.ignore_connection = True
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if not _is_gateway(flow) and flow.is_replay is None and self._knock(flow) is None:
+            flow.request.stream = True
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error:
+            return
+        try:
+            self._request(flow)
+        except Exception:
+            logger.exception("OmniRoute could not route %s", flow.request.pretty_host)
+            name = _nearest_format(flow)
+            failure = hub.Failure("server", "OmniRoute could not route this call; its log says why", 502)
+            _answer(flow, FORMATS[name].render_error(failure))
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response is None or role(flow) == "attempt":
+            return
+        if url := self._redirected.pop(flow.id, None):
+            flow.request.url = url
+        if role(flow) == "untouched":
+            self._inspect.hide_request(flow)
+            self._inspect.listen(flow, self._engine.snapshot.view.max_body)
+            return
+        flow.response.stream = True
+        if role(flow) == "foreign":
+            self._inspect.hide_request(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        if url := self._redirected.pop(flow.id, None):
+            flow.request.url = url
+        if pending := self._pending.pop(flow.id, None):
+            pending()
+
+    # ── routing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _request(self, flow: http.HTTPFlow) -> None:
+        if flow.is_replay == "request":
+            self._inspect.give_back_secrets(flow)
+            if role(flow) == "attempt":
+                return
+        if flow.request.stream:
+            return
+        knock = self._knock(flow)
+        snapshot = self._engine.snapshot
+        if knock is None:
+            if _is_gateway(flow):
+                listed = endpoints.listing(flow.request.method, flow.request.path, snapshot)
+                _answer(flow, listed or endpoints.not_found(flow.request.method, flow.request.path))
+            return
+        if knock.operation == "websocket":
+            _refuse_websocket(flow)
+            return
+        try:
+            call = _call(flow, knock)
+        except ValueError as error:
+            failure = hub.Failure("invalid_request", f"cannot read the request body: {error}", 400)
+            _answer(flow, FORMATS[knock.format].render_error(failure))
+            return
+        if self._engine.stopping:
+            _answer(flow, FORMATS[knock.format].render_error(hub.Failure("overloaded", "OmniRoute is stopping", 503)))
+            return
+        chosen = plan(_ask(call, knock), snapshot, self._engine.health, self._engine.now())
+        if chosen.untouched and not knock.gateway:
+            self._redirect(flow, call)
+            return
+        self._route(flow, call, chosen)
+
+    def _knock(self, flow: http.HTTPFlow) -> Knock | None:
+        request = flow.request
+        if _is_gateway(flow):
+            found = endpoints.endpoint(request.method, request.path)
+            if found is None:
+                return None
+            return Knock("gateway", found.format, found.operation, None, False, True, found.prefix)
+        match = surfaces.match(
+            self._engine.snapshot.surfaces, request.pretty_host, request.method, request.path, headers=request.headers
+        )
+        if match is None or match.operation == "models":
+            return None
+        surface = match.surface
+        return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
+
+    def _redirect(self, flow: http.HTTPFlow, call: Call) -> None:
+        """No rule: as dialled, unless the user gave the tool's own provider another address."""
+        flow.metadata[KEY] = {"role": "untouched", "format": call.format}
+        provider = self._engine.snapshot.providers.get(call.provider or "")
+        if provider is not None and provider.overridden:
+            self._redirected[flow.id] = flow.request.url
+            flow.request.url = origin_url(call, self._engine.snapshot)
+
+    def _route(self, flow: http.HTTPFlow, call: Call, chosen: Plan) -> None:
+        request = flow.request
+        original = _Address(
+            request.scheme, request.host, request.port, request.path, request.headers.fields, request.raw_content
+        )
+        exchange = self._engine.exchange(call, chosen, self._inspect)
+        port = self._port(flow.client_conn.id)
+        self._inspect.routed(flow, exchange)
+
+        def lost() -> None:
+            self._engine.relay.forget(call.id)
+            self._released(flow.client_conn.id, port)
+            _restore(flow, original)
+            self._inspect.hide_request(flow)
+            exchange.abandon()
+
+        async def run(sink: Sink) -> None:
+            self._pending.pop(flow.id, None)
+            _restore(flow, original)
+            self._inspect.hide_request(flow)
+            self._inspect.show(flow)
+            try:
+                await exchange.run(sink)
+            finally:
+                self._released(flow.client_conn.id, port)
+
+        self._pending[flow.id] = lost
+        self._engine.relay.expect(call.id, run)
+        request.headers = http.Headers(
+            [(b"host", b"127.0.0.1"), *((n.encode(), v.encode()) for n, v in self._pass(call.id))]
+        )
+        request.raw_content = b""
+        request.headers["content-length"] = "0"
+        request.data.scheme, request.data.host, request.data.port = b"http", "127.0.0.1", port
+        request.data.authority = b""
+        request.path = "/"
+
+    def _pass(self, exchange_id: str) -> Sequence[tuple[str, str]]:
+        return (SECRET_HEADER, self._engine.relay.secret), (EXCHANGE_HEADER, exchange_id)
+
+    def _port(self, connection: str) -> int:
+        """The relay port that carries the fewest of this client connection's streams."""
+        ports = self._engine.relay.ports
+        self._ports = (self._ports + 1) % len(ports)
+        order = ports[self._ports :] + ports[: self._ports]
+        port = min(order, key=lambda port: self._load.get((connection, port), 0))
+        self._load[connection, port] = self._load.get((connection, port), 0) + 1
+        return port
+
+    def _released(self, connection: str, port: int) -> None:
+        left = self._load.get((connection, port), 0) - 1
+        if left > 0:
+            self._load[connection, port] = left
+        else:
+            self._load.pop((connection, port), None)
+
+
+def _is_gateway(flow: http.HTTPFlow) -> bool:
+    mode = flow.client_conn.proxy_mode
+    return isinstance(mode, ReverseMode) and mode.address[0] == GATEWAY_HOST
+
+
+def _nearest_format(flow: http.HTTPFlow) -> str:
+    path = flow.request.path
+    if "/messages" in path:
+        return "anthropic-messages"
+    if "/responses" in path:
+        return "openai-responses"
+    return "gemini" if "GenerateContent" in path or "generateContent" in path else "openai-chat"
+
+
+def _call(flow: http.HTTPFlow, knock: Knock) -> Call:
+    """The client's call as values. Raises ValueError for a body in an unknown or broken content encoding."""
+    request = flow.request
+    raw = request.raw_content or b""
+    body = decoded(raw, request.headers.get("content-encoding", ""))
+    path, _, query = request.path.partition("?")
+    pairs = tuple((name, value) for name, value in request.headers.items(multi=True))
+    wire = WireRequest(request.method, path, query, {name.lower(): value for name, value in pairs}, body)
+    form = FORMATS[knock.format]
+    model = form.model_of(wire)
+    if knock.prefix and model and not model.startswith(f"{knock.prefix}/"):
+        model = f"{knock.prefix}/{model}"
+    return Call(
+        id=str(uuid.uuid4()),
+        client=knock.client,
+        format=knock.format,
+        operation=knock.operation,
+        wire=wire,
+        headers=pairs,
+        body=raw,
+        scheme=request.scheme,
+        host=request.pretty_host,
+        port=request.port,
+        path=request.path,
+        model=model,
+        streaming=form.asks_stream(wire),
+        gateway=knock.gateway,
+        provider=knock.provider,
+    )
+
+
+def _ask(call: Call, knock: Knock) -> Ask:
+    return Ask(
+        client=call.client,
+        format=call.format,
+        model=call.model,
+        host=call.host,
+        path=call.path,
+        headers=call.wire.headers,
+        operation=call.operation,
+        gateway=call.gateway,
+        provider=call.provider,
+        slash_models=knock.slash_models,
+    )
+
+
+def _restore(flow: http.HTTPFlow, original: _Address) -> None:
+    request = flow.request
+    request.headers = http.Headers(original.headers)
+    request.raw_content = original.body
+    request.headers = http.Headers(original.headers)
+    request.data.scheme = original.scheme.encode()
+    request.data.host, request.data.port = original.host, original.port
+    request.path = header_rules.redact_query(original.path)
+
+
+def _refuse_websocket(flow: http.HTTPFlow) -> None:
+    """426 makes Codex fall back to POST at once and silently; 400 or 429 would be fatal to it (clients.md section 2)."""
+    body = b'{"error":{"message":"OmniRoute does not carry websockets here; use POST","type":"upgrade_required"}}'
+    _answer(flow, WireResponse(426, {"content-type": "application/json", "upgrade": "HTTP/1.1"}, body))
+
+
+def _answer(flow: http.HTTPFlow, response: WireResponse) -> None:
+    flow.response = http.Response.make(response.status, response.body, dict(response.headers))

@@ -1,0 +1,55 @@
+"""``omniroute check``: whether a config file would be accepted, and what it says in a few numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omniroute_addon.cli import console
+from omniroute_addon.cli.options import JSONOption, snapshot_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omniroute_addon.config import Problem
+
+
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="default: omniroute.yaml in the data dir.")
+    ] = None,
+    *,
+    json: JSONOption = False,
+) -> None:
+    """Check a config file; errors are `file:line: key: message`, exit code 1."""
+    from omniroute_addon.config import ConfigError
+
+    try:
+        snapshot = snapshot_of(file)
+    except ConfigError as error:
+        if json:
+            console.as_json({"ok": False, "problems": _facts(error.problems)})
+        else:
+            for line in str(error).splitlines():
+                console.tell(line, "red")
+        raise typer.Exit(1) from None
+    counts = {
+        "providers": len(snapshot.providers),
+        "accounts": len(snapshot.accounts),
+        "combos": len(snapshot.combos),
+        "routes": len(snapshot.routes),
+        "aliases": len(snapshot.aliases),
+    }
+    source = str(snapshot.source) if snapshot.source else None
+    if json:
+        console.as_json({"ok": True, "file": source, **counts, "warnings": _facts(snapshot.warnings)})
+        return
+    for warning in snapshot.warnings:
+        console.tell(f"warning: {warning}", "yellow")
+    console.say(
+        f"{source or 'no config file: defaults'}: ok, " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    )
+
+
+def _facts(problems: "Sequence[Problem]") -> list[dict[str, object]]:
+    return [{"file": one.file, "line": one.line, "key": one.key_path, "message": one.message} for one in problems]

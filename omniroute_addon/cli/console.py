@@ -1,0 +1,88 @@
+"""What the commands say, and where: results on stdout, all other talk on stderr. No other file prints.
+
+Colours and tables are for terminals; into a pipe the same words go plain and unwrapped. Whatever comes from outside
+(file content, error texts) is shown as it is, never read as markup.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+import orjson
+import typer
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+PIPE_WIDTH = 240
+PANEL_WIDTH = 110
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=True)
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """One line of a result."""
+    _console().print(Text(text, style=style or ""))
+
+
+def tell(text: str, style: str | None = None) -> None:
+    """One line beside the result, on stderr."""
+    _console(stderr=True).print(Text(text, style=style or ""))
+
+
+def write(data: bytes) -> None:
+    """Bytes of a result, as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_line(line: str) -> None:
+    """One line that a program waits for: nothing is added or held back."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def as_json(value: object) -> None:
+    """A result for a script."""
+    write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None, stderr: bool = False
+) -> None:
+    """Rows with aligned columns; in a pipe without lines around them."""
+    console = _console(stderr=stderr)
+    shown = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        pad_edge=False,
+    )
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    console.print(shown)
+
+
+def panel(title: str, text: str) -> None:
+    """A titled box around some text."""
+    console = _console()
+    console.print(Panel(Text(text), title=Text(title), title_align="left", width=min(console.width, PANEL_WIDTH)))
+
+
+def fail(message: str, *, hint: str | None = None, code: int = 1) -> NoReturn:
+    """Say on stderr what is wrong and what to do, and end the command."""
+    console = _console(stderr=True)
+    console.print(Text.assemble(("omniroute: ", "bold red"), message))
+    if hint is not None:
+        console.print(Text(hint, style="dim"))
+    raise typer.Exit(code)

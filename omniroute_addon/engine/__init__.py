@@ -1,0 +1,1 @@
+"""Runs exchanges: relay (the loopback server), exchange (the attempt loop), upstream (one HTTP call), verdict (what now)."""

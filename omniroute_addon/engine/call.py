@@ -1,0 +1,100 @@
+"""The values and parties of an exchange: the client's call, where the answer goes, and who is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
+from translators import WireRequest
+
+SHUTDOWN = "the proxy stops"
+"""The message of a cancellation that comes from us, not from the client's leaving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the client sent, untouched."""
+
+    id: str
+    client: str
+    format: str
+    operation: str
+    """``generate`` or ``count``."""
+    wire: WireRequest
+    """Body decoded (no gzip, no zstd)."""
+    headers: tuple[tuple[str, str], ...]
+    """As sent, credentials included; never recorded."""
+    body: bytes
+    """As sent, content encoding included."""
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """With the query."""
+    model: str | None
+    streaming: bool
+    gateway: bool
+    provider: str | None
+    """The registry's name for the client's own provider, whose ``base_url`` also holds for ``origin``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """The upstream request of one attempt, credentials included."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Sink(Protocol):
+    """Where the answer goes; the relay's side of the client connection."""
+
+    def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None: ...
+
+    async def write(self, chunk: bytes) -> None:
+        """Waits while the client reads slower than the upstream sends."""
+        ...
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None:
+        """Break the connection: the only honest end for a compressed stream that failed."""
+        ...
+
+
+class Observer(Protocol):
+    """Who is told what happens (mitmweb's view)."""
+
+    def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: Dial) -> None:
+        """``dial`` carries the credentials that the record does not."""
+        ...
+
+    def attempt_ended(self, exchange: ExchangeRecord, attempt: AttemptRecord) -> None: ...
+
+    def exchange_ended(self, exchange: ExchangeRecord) -> None: ...
+
+
+class Recorder:
+    """A sink, with what passes it written down."""
+
+    def __init__(self, sink: Sink, record: ExchangeRecord) -> None:
+        self._sink = sink
+        self._record = record
+        self.started = False
+
+    def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        self.started = True
+        self._record.status = status
+        self._sink.start(status, headers)
+
+    async def write(self, chunk: bytes) -> None:
+        self._record.response_body.add(chunk)
+        await self._sink.write(chunk)
+
+    def finish(self) -> None:
+        self._sink.finish()
+
+    def abort(self) -> None:
+        self._sink.abort()

@@ -1,0 +1,137 @@
+"""One open answer, read through the bridge of its attempt: held before the commit, passed on after it."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import orjson
+
+from omniroute_addon.config.models import Limits
+from omniroute_addon.engine import headers as header_rules
+from omniroute_addon.engine.encodings import Decoder, decoder
+from omniroute_addon.engine.upstream import Answer, UpstreamError
+from omniroute_addon.engine.verdict import Outcome
+from omniroute_addon.ledger import AttemptRecord
+from omniroute_addon.routing.plan import Candidate
+from translators import FORMATS, WireResponse, hub
+from translators.bridge import Bridge, Passthrough
+
+
+class Reading:
+    """``hold`` before the commit, ``rest`` after it. Raises ValueError for a content encoding that we cannot decode."""
+
+    def __init__(self, answer: Answer, bridge: Bridge, attempt: AttemptRecord, limits: Limits) -> None:
+        self.answer = answer
+        self.bridge = bridge
+        self.held: list[bytes] = []
+        self._attempt = attempt
+        self._limits = limits
+        self._content_type = answer.header("content-type")
+        self._chunks = answer.chunks()
+        encoding = answer.header("content-encoding")
+        self.encoded = isinstance(bridge, Passthrough) and encoding.strip().lower() not in ("", "identity")
+        self._decoder: Decoder = decoder(encoding)
+        self._error_body = b""
+
+    async def hold(self, operation: str) -> Outcome:
+        """Read until the answer is known to be good or bad. ``ok`` means: ``held`` may go to the client.
+
+        Raises UpstreamError.
+        """
+        if self.answer.status >= 300:
+            return await self._refused()
+        if "text/html" in self._content_type:
+            return Outcome("html", self.answer.status)
+        if operation == "count":
+            return await self._counted()
+        size = 0
+        async for chunk in self._chunks:
+            out = self._step(chunk)
+            if out:
+                self.held.append(out)
+                size += len(out)
+            if (outcome := self._so_far(size)) is not None:
+                return outcome
+        if tail := self.bridge.close():
+            self.held.append(tail)
+        failure = self.bridge.failure
+        if failure is not None:
+            return Outcome("cut" if failure.kind == "cut" else "not-format", self.answer.status, failure)
+        return self._told()
+
+    def _so_far(self, size: int) -> Outcome | None:
+        """What is known in the middle of an answer; None when more must be read."""
+        bridge, status = self.bridge, self.answer.status
+        if bridge.failure is not None:
+            return Outcome("error-event", status, bridge.failure)
+        if size > self._limits.max_answer:
+            failure = hub.Failure("server", f"the answer is larger than {self._limits.max_answer} bytes", 502)
+            return Outcome("not-format", status, failure)
+        if bridge.meaningful and self._attempt.first_event is None:
+            self._attempt.first_event = time.time()
+        return self._told() if bridge.streaming and (bridge.meaningful or bridge.finished) else None
+
+    def _told(self) -> Outcome:
+        return Outcome("ok" if self.bridge.meaningful else "empty", self.answer.status)
+
+    async def _refused(self) -> Outcome:
+        body = await self.answer.read(self._limits.max_error)
+        self._attempt.response_body.add(body)
+        with suppress(ValueError):
+            body = self._decoder.decode(body) + self._decoder.flush()
+        self._error_body = body
+        failure = FORMATS[self._attempt.format].parse_error(self.answer.status, self._plain_headers(), body)
+        return Outcome("status", self.answer.status, failure)
+
+    async def _counted(self) -> Outcome:
+        """The answer of a token-counting call: any JSON object; it is no answer of the model for a bridge to read."""
+        body = await self.answer.read(self._limits.max_error)
+        self._attempt.response_body.add(body)
+        self.held.append(body)
+        try:
+            found = orjson.loads(self._decoder.decode(body) + self._decoder.flush())
+        except ValueError:
+            found = None
+        return Outcome("ok" if isinstance(found, dict) and "error" not in found else "not-format", self.answer.status)
+
+    async def rest(self) -> AsyncIterator[bytes]:
+        async for chunk in self._chunks:
+            yield self._step(chunk)
+            if self.bridge.failure is not None and not isinstance(self.bridge, Passthrough):
+                return
+        yield self.bridge.close()
+
+    def _step(self, chunk: bytes) -> bytes:
+        self._attempt.response_body.add(chunk)
+        if self.encoded:
+            assert isinstance(self.bridge, Passthrough)
+            with suppress(ValueError):
+                self.bridge.listen(self._decoder.decode(chunk), self._content_type)
+            return chunk
+        try:
+            chunk = self._decoder.decode(chunk)
+        except ValueError as error:
+            raise UpstreamError("cut", str(error)) from error
+        return self.bridge.feed(chunk, self._content_type)
+
+    def error(self) -> WireResponse:
+        """The upstream's error answer for the client."""
+        return self.bridge.error(self.answer.status, self._plain_headers(), self._error_body)
+
+    @property
+    def mute(self) -> bool:
+        """Nothing can be added to what has been sent: compressed bytes, or a passthrough that is no event stream."""
+        return self.encoded or (isinstance(self.bridge, Passthrough) and "event-stream" not in self._content_type)
+
+    def response_headers(self, candidate: Candidate) -> list[tuple[str, str]]:
+        if candidate.origin:
+            return header_rules.of_answer(self.answer.headers)
+        kept = [("content-type", self.bridge.content_type or self._content_type or "application/json")]
+        if self.encoded:
+            kept.append(("content-encoding", self.answer.header("content-encoding")))
+        if self.bridge.streaming:
+            kept.append(("cache-control", "no-cache"))
+        return kept
+
+    def _plain_headers(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in self.answer.headers}

@@ -1,0 +1,114 @@
+"""The record of one exchange and its attempts, filled in while it runs; values only, no I/O.
+
+Bodies are kept up to a limit, for mitmweb's view and for replay. Headers in a record are redacted before they get here.
+"""
+
+from dataclasses import dataclass, field
+
+from translators import hub
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Tape:
+    """Bytes that went by, kept up to ``limit``; what came later is only counted."""
+
+    __slots__ = ("_chunks", "_kept", "limit", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self._kept = 0
+        self._chunks: list[bytes] = []
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self._kept < self.limit:
+            chunk = chunk[: self.limit - self._kept]
+            self._kept += len(chunk)
+            self._chunks.append(chunk)
+
+    def content(self) -> bytes:
+        if len(self._chunks) > 1:
+            self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0] if self._chunks else b""
+
+
+@dataclass(slots=True)
+class AttemptRecord:
+    """One upstream call of one candidate."""
+
+    id: str
+    number: int
+    """1 for the first attempt of the exchange."""
+    target: str
+    """``glm/glm-4.7`` or ``origin``."""
+    account: str | None
+    format: str
+    method: str
+    url: str
+    headers: Headers
+    body: bytes
+    started: float
+    """Unix seconds, as all times here."""
+    response_body: Tape
+    status: int | None = None
+    response_headers: Headers = ()
+    first_event: float | None = None
+    """When the first meaningful event came."""
+    ended: float | None = None
+    outcome: str = "running"
+    """What the verdict made of it, in words: ``used``, ``429 quota: … → next account``."""
+    used: bool = False
+    usage: hub.Usage = field(default_factory=hub.Usage)
+    stop: hub.Stop | None = None
+    losses: tuple[hub.Loss, ...] = ()
+
+
+@dataclass(slots=True)
+class ExchangeRecord:
+    """One client request and its answer."""
+
+    id: str
+    client: str
+    format: str
+    operation: str
+    model: str | None
+    """What the client asked for."""
+    route: str
+    combo: str | None
+    started: float
+    response_body: Tape
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    excluded: tuple[str, ...] = ()
+    """Candidates left out of the plan, with the reason."""
+    status: int | None = None
+    ended: float | None = None
+    outcome: str = "running"
+    """``done``, ``failed: …``, ``client left``, ``broken after the first byte: …``."""
+    usage: hub.Usage = field(default_factory=hub.Usage)
+
+    @property
+    def used(self) -> AttemptRecord | None:
+        """The attempt whose answer the client got, if any."""
+        return next((attempt for attempt in reversed(self.attempts) if attempt.used), None)
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "done"
+
+    def summary(self) -> str:
+        """``combo → target · tries · tokens · ms``, for the comment column."""
+        used = self.used
+        target = used.target if used else (self.attempts[-1].target if self.attempts else "no target")
+        parts = [f"{self.combo or self.route} → {target}"]
+        tries = len(self.attempts)
+        parts.append(f"{tries} {'try' if tries == 1 else 'tries'}")
+        if self.usage.input is not None or self.usage.output is not None:
+            mark = "~" if self.usage.estimated else ""
+            parts.append(f"{mark}{self.usage.input or 0}+{self.usage.output or 0} tok")
+        if self.ended is not None:
+            parts.append(f"{(self.ended - self.started) * 1000:.0f} ms")
+        if self.outcome not in ("done", "running"):
+            parts.append(self.outcome)
+        return " · ".join(parts)

@@ -1,0 +1,263 @@
+"""Our own mitmproxy master: built from the addons we need, never a stock mitmdump with everything on.
+
+``serve`` is what ``omniroute up`` runs; it returns the exit code when the proxy has stopped.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tornado.httpserver
+import tornado.netutil
+from mitmproxy import addons as stock
+from mitmproxy import ctx, exceptions, flow, http, master, options
+from mitmproxy.addons import (
+    core,
+    errorcheck,
+    eventstore,
+    intercept,
+    mapremote,
+    next_layer,
+    proxyserver,
+    readfile,
+    tlsconfig,
+    view,
+)
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.tools.web import app, webaddons
+from mitmproxy.tools.web.master import WebMaster
+
+from omniroute_addon import ca
+from omniroute_addon.accounts.vault import from_vault
+from omniroute_addon.addons.intercept import GATEWAY_HOST
+from omniroute_addon.addons.lifecycle import OmniRoute
+from omniroute_addon.config import Snapshot, load
+from omniroute_addon.home import data_dir
+from omniroute_addon.routing import surfaces
+
+logger = logging.getLogger(__name__)
+
+BODY_LIMIT = "256m"
+WEB_COLUMNS = ["icon", "method", "path", "status", "comment", "size", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where calls are served; None for a listener that is off."""
+
+    proxy: str | None
+    gateway: str | None
+    web: str | None
+
+
+class Announcement:
+    """Tells ``on_ready`` where calls are served; loaded last, so every listener is open by then."""
+
+    def __init__(self, on_ready: Callable[[Ready], None] | None) -> None:
+        self._on_ready = on_ready
+
+    def running(self) -> None:
+        if self._on_ready is None:
+            return
+        found: dict[bool, str] = {}
+        for instance in ctx.master.addons.get("proxyserver").servers:
+            host, port, *_ = instance.listen_addrs[0]
+            found[isinstance(instance.mode, ReverseMode)] = f"http://{_bracketed(host)}:{port}"
+        web = ctx.master.web_url if isinstance(ctx.master, Web) else None
+        self._on_ready(Ready(found.get(False), found.get(True), web))
+
+
+class Headless(master.Master):
+    """Proxy and gateway, nothing to look at."""
+
+    def __init__(self, opts: options.Options, omniroute: OmniRoute) -> None:
+        super().__init__(opts, with_termlog=True)
+        self.addons.add(
+            core.Core(),
+            proxyserver.Proxyserver(),
+            next_layer.NextLayer(),
+            mapremote.MapRemote(),
+            tlsconfig.TlsConfig(),
+            omniroute,
+            errorcheck.ErrorCheck(),
+        )
+
+
+class RedactedView(view.View):
+    """Shows a flow when our own addon says that its secrets are gone, not as soon as its headers are here."""
+
+    name = "view"
+
+    def requestheaders(self, f: flow.Flow) -> None:
+        if not isinstance(f, http.HTTPFlow):
+            super().requestheaders(f)
+
+
+class Web(WebMaster):
+    """mitmweb with our addons before its view."""
+
+    def __init__(self, opts: options.Options, omniroute: OmniRoute) -> None:
+        # WebMaster's own constructor would add its view, and every addon before ours.
+        master.Master.__init__(self, opts, with_termlog=True)
+        self.view = RedactedView()
+        self.view.sig_view_add.connect(self._sig_view_add)
+        self.view.sig_view_remove.connect(self._sig_view_remove)
+        self.view.sig_view_update.connect(self._sig_view_update)
+        self.view.sig_view_refresh.connect(self._sig_view_refresh)
+        self.events = eventstore.EventStore()
+        self.events.sig_add.connect(self._sig_events_add)
+        self.events.sig_refresh.connect(self._sig_events_refresh)
+        self.options.changed.connect(self._sig_options_update)
+        self.addons.add(*stock.default_addons())
+        self.addons.add(
+            webaddons.WebAddon(),
+            webaddons.WebAuth(),
+            intercept.Intercept(),
+            readfile.ReadFileStdin(),
+            omniroute,
+            self.view,
+            self.events,
+            errorcheck.ErrorCheck(),
+        )
+        self.app = app.Application(self, self.options.web_debug)
+        self.proxyserver = self.addons.get("proxyserver")
+        self.proxyserver.servers.changed.connect(self._sig_servers_changed)
+
+    async def running(self) -> None:
+        sockets = tornado.netutil.bind_sockets(self.options.web_port, self.options.web_host)
+        self.options.web_port = sockets[0].getsockname()[1]
+        server = tornado.httpserver.HTTPServer(self.app)
+        server.add_sockets(sockets)
+        await master.Master.running(self)
+
+
+def serve(
+    config: Path | None,
+    *,
+    headless: bool,
+    options: Sequence[str] = (),
+    on_ready: Callable[[Ready], None] | None = None,
+    free_ports: bool = False,
+) -> int:
+    """Run until SIGTERM or SIGINT. Raises ConfigError for bad rules, OSError for a port that is taken and ValueError
+    for options that mitmproxy does not take.
+
+    ``options`` are mitmproxy's own, ``name=value``; ``free_ports`` replaces the configured ports by any free ones.
+    """
+    return asyncio.run(_serve(load(config, secrets=from_vault), headless, options, on_ready, free_ports))
+
+
+async def _serve(
+    snapshot: Snapshot,
+    headless: bool,
+    settings: Sequence[str],
+    on_ready: Callable[[Ready], None] | None,
+    free_ports: bool,
+) -> int:
+    _quiet_logs()
+    listen = snapshot.listen
+    wants_web = listen.web is not None and not headless
+    modes = []
+    if listen.proxy is not None:
+        modes.append(f"regular@{_address(listen.proxy, free_ports)}")
+    if listen.gateway is not None:
+        modes.append(f"reverse:http://{GATEWAY_HOST}:1@{_address(listen.gateway, free_ports)}")
+    for mode in modes:
+        _probe(mode.rpartition("@")[2])
+    authority = ca.ensure(ca.directory_in(data_dir()), surfaces.hosts(snapshot))
+    missing = frozenset(authority.missing(surfaces.hosts(snapshot)))
+    opts = _options(modes, ca.directory_in(data_dir()))
+    omniroute = OmniRoute(snapshot, lambda: surfaces.hosts(snapshot) - missing)
+    chosen: Headless | Web = Web(opts, omniroute) if wants_web else Headless(opts, omniroute)
+    if wants_web:
+        assert listen.web is not None
+        host, port = _split(_address(listen.web, free_ports))
+        _probe(f"{host}:{port}")
+        opts.update(
+            web_host=host, web_port=port, web_open_browser=False, web_columns=WEB_COLUMNS, client_replay_concurrency=-1
+        )
+    opts.set("termlog_verbosity=warn")
+    try:
+        opts.set(*settings)
+    except exceptions.OptionsError as error:
+        raise ValueError(f"--set: {error}") from error
+    _on_signals(chosen, omniroute)
+    chosen.addons.add(Announcement(on_ready))
+    await chosen.run()
+    return 0
+
+
+def _options(modes: list[str], confdir: Path) -> options.Options:
+    opts = options.Options()
+    opts.update(confdir=str(confdir), mode=modes)
+    opts.set(
+        "connection_strategy=lazy",
+        "upstream_cert=false",
+        "store_streamed_bodies=false",
+        f"body_size_limit={BODY_LIMIT}",
+        *([f"ssl_verify_upstream_trusted_ca={extra}"] if (extra := os.environ.get("SSL_CERT_FILE")) else []),
+        defer=True,
+    )
+    return opts
+
+
+def _on_signals(running: master.Master, omniroute: OmniRoute) -> None:
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    async def stop() -> None:
+        assert omniroute.engine is not None
+        await omniroute.engine.stop()
+        running.shutdown()
+
+    def once() -> None:
+        if not stopping:
+            stopping.append(loop.create_task(stop()))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, once)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def _quiet_logs() -> None:
+    logging.getLogger().setLevel(logging.INFO)
+    for name in ("tornado", "asyncio", "hpack", "aiohttp", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with contextlib.suppress(OSError, ValueError):
+        import resource  # noqa: PLC0415  # not on Windows
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65536)), hard))
+
+
+def _address(configured: object, free_ports: bool) -> str:
+    host, port = _split(str(configured))
+    return f"{host}:{0 if free_ports else port}"
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _probe(address: str) -> None:
+    """Raise OSError, naming the address, when it cannot be bound; mitmproxy would only log it."""
+    host, port = _split(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}: {address}") from error

@@ -1,0 +1,10 @@
+"""For ``mitmweb -s omniroute_addon/script.py --set omniroute_config=rules.yaml``: the same addons in stock mitmproxy."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from omniroute_addon.addons.lifecycle import OmniRoute
+
+addons = [OmniRoute()]

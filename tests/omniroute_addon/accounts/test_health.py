@@ -1,0 +1,132 @@
+"""Cooldowns."""
+
+from dataclasses import dataclass
+
+from omniroute_addon.accounts.health import MAX_ENTRIES, QUIET, Health
+
+
+@dataclass(frozen=True)
+class Tried:
+    account_key: str = "glm:main"
+    target_key: str = "glm/x"
+
+
+@dataclass(frozen=True)
+class Judged:
+    scope: str = "target"
+    cooldown: float = 2.0
+    retry_after: float | None = None
+    reason: str = "why"
+
+
+def test_what_has_not_failed_does_not_rest() -> None:
+    assert Health().until(Tried(), 0) is None
+
+
+def test_a_verdict_without_scope_rests_nothing() -> None:
+    health = Health()
+    health.note(Judged(scope="none"), Tried(), 0)
+    assert health.until(Tried(), 0) is None
+
+
+def test_an_account_rests_for_all_its_targets() -> None:
+    health = Health()
+    health.note(Judged(scope="account"), Tried(), 100)
+    assert health.until(Tried(target_key="glm/other"), 100) == 102
+
+
+def test_a_target_rests_for_all_its_accounts() -> None:
+    health = Health()
+    health.note(Judged(), Tried(), 100)
+    assert health.until(Tried(account_key="glm:spare"), 100) == 102
+
+
+def test_another_target_and_account_stay_awake() -> None:
+    health = Health()
+    health.note(Judged(), Tried(), 100)
+    health.note(Judged(scope="account"), Tried(), 100)
+    assert health.until(Tried("glm:spare", "glm/y"), 100) is None
+
+
+def test_a_cooldown_ends() -> None:
+    health = Health()
+    health.note(Judged(), Tried(), 100)
+    assert health.until(Tried(), 102) is None
+
+
+def test_our_own_times_double_up_to_two_minutes() -> None:
+    health, now, seen = Health(), 0.0, []
+    for _ in range(9):
+        health.note(Judged(), Tried(), now)
+        until = health.until(Tried(), now) or 0
+        seen.append(until - now)
+        now = until
+    assert seen == [2, 4, 8, 16, 32, 64, 120, 120, 120]
+
+
+def test_a_named_time_is_kept_exactly() -> None:
+    health = Health()
+    for _ in range(3):
+        health.note(Judged(cooldown=50, retry_after=50), Tried(), 0)
+    assert health.until(Tried(), 0) == 50
+
+
+def test_a_long_time_of_ours_does_not_double() -> None:
+    health = Health()
+    for now in (0, 300):
+        health.note(Judged(scope="account", cooldown=300), Tried(), now)
+    assert health.until(Tried(), 300) == 600
+
+
+def test_a_shorter_cooldown_does_not_end_a_longer_one() -> None:
+    health = Health()
+    health.note(Judged(scope="account", cooldown=3600, retry_after=3600), Tried(), 0)
+    health.note(Judged(scope="account", cooldown=1, retry_after=1), Tried(), 0)
+    assert health.until(Tried(), 0) == 3600
+
+
+def test_a_success_wakes_the_target_and_starts_small_again() -> None:
+    health = Health()
+    for _ in range(4):
+        health.note(Judged(), Tried(), 0)
+    health.succeeded(Tried())
+    assert health.until(Tried(), 0) is None
+    health.note(Judged(), Tried(), 10)
+    assert health.until(Tried(), 10) == 12
+
+
+def test_a_success_leaves_the_accounts_quota_gone() -> None:
+    health = Health()
+    health.note(Judged(scope="account", cooldown=3600, retry_after=3600), Tried(), 0)
+    health.succeeded(Tried())
+    assert health.until(Tried(), 0) == 3600
+
+
+def test_old_failures_no_longer_count() -> None:
+    health = Health()
+    for _ in range(4):
+        health.note(Judged(), Tried(), 0)
+    later = 16 + QUIET + 1
+    health.note(Judged(), Tried(), later)
+    assert health.until(Tried(), later) == later + 2
+
+
+def test_the_soonest_end_is_known() -> None:
+    health = Health()
+    health.note(Judged(cooldown=9, retry_after=9), Tried(), 0)
+    health.note(Judged(cooldown=4, retry_after=4), Tried(target_key="glm/y"), 0)
+    assert health.soonest(0) == 4
+
+
+def test_memory_is_bounded() -> None:
+    health = Health()
+    for number in range(MAX_ENTRIES * 2):
+        health.note(Judged(cooldown=60, retry_after=60), Tried(target_key=f"t{number}"), 0)
+    assert len(health.cooling(0)) <= MAX_ENTRIES
+
+
+def test_a_reset_forgets_everything() -> None:
+    health = Health()
+    health.note(Judged(), Tried(), 0)
+    health.reset()
+    assert health.cooling(0) == ()

@@ -1,0 +1,189 @@
+"""What a wire format is: the contract that every file in ``formats/`` fulfils, and the values that cross it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from translators import hub
+
+_ASKS_STREAM = re.compile(rb'"stream"\s*:\s*true')
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as it crosses the wire, body not encoded (no gzip, no zstd)."""
+
+    method: str = "POST"
+    path: str = ""
+    query: str = ""
+    """Without the question mark."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Lower-case names. Renderers return only the headers that the format itself needs (``content-type``, …)."""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class WireResponse:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one provider and model tolerate; data of ``config/providers.yaml``, never a branch in a format file.
+
+    The default tolerates everything, so that a translation into it loses nothing.
+    """
+
+    developer_role: bool = True
+    """False: ``developer`` messages are sent as ``system``."""
+    system_position: Literal["any", "leading", "none"] = "any"
+    """``leading``: system text further down becomes user text; ``none``: no system role at all, it opens the first user turn."""
+    reasoning_field: Literal["reasoning_content", "reasoning", "none"] = "reasoning_content"
+    """Where a chat upstream wants past reasoning of the assistant; ``none`` drops it."""
+    reasoning_style: Literal["effort", "thinking", "none"] = "effort"
+    """How a chat upstream is told to think: ``reasoning_effort``, ``thinking: {type}`` (GLM, DeepSeek, Kimi), or not at all."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    max_output: int | None = None
+    """The model's limit; a larger ``max_tokens`` of the client is lowered to it, with a loss."""
+    max_tools: int | None = None
+    images: bool = True
+    documents: bool = True
+    strict_tools: bool = True
+    """False: ``strict`` is left out of tool definitions."""
+    stream: Literal["as-asked", "always", "never"] = "as-asked"
+    """Upstreams that only stream (Codex), or never do."""
+    stream_usage: bool = True
+    """False: ``stream_options`` is refused by the upstream."""
+    omit: frozenset[str] = frozenset()
+    """Wire names of top-level request fields that the upstream refuses, e.g. ``temperature``."""
+    text_parts: bool = True
+    """False: content of several texts is sent as one string; many chat dialects take no list in system or tool messages."""
+    think_tags: bool = False
+    """The model writes its reasoning as ``<think>…</think>`` into the text."""
+
+    def alters(self, body: bytes | None = None) -> bool:
+        """Whether a request in the upstream's own format must be rewritten all the same; else it is passed through.
+
+        ``body`` narrows the answer to one request, by substrings of its bytes: a false alarm costs a rewrite, nothing
+        that the upstream refuses slips through. None answers for any request.
+        """
+        if body is None:
+            return (
+                not self.developer_role or self.system_position != "any" or self.stream != "as-asked" or bool(self.omit)
+            )
+        streams = _ASKS_STREAM.search(body) is not None
+        systems = body.count(b'"system"')
+        return (
+            (not self.developer_role and b'"developer"' in body)
+            or (self.system_position == "leading" and systems > 1)
+            or (self.system_position == "none" and systems > 0)
+            or (self.stream == "always" and not streams)
+            or (self.stream == "never" and streams)
+            or any(f'"{name}"'.encode() in body for name in self.omit)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRules:
+    """What a format allows for tools; ``tools.py`` brings every request into these bounds, reversibly."""
+
+    name_pattern: str = r"[a-zA-Z0-9_-]{1,64}"
+    """Full match for a tool name."""
+    id_pattern: str = r".{1,512}"
+    """Full match for a tool-call id."""
+    custom: bool = False
+    """Knows free-form (custom, grammar) tools."""
+    namespaces: bool = False
+    """Knows tool namespaces."""
+    deferred: bool = False
+    """Knows ``defer_loading`` and ``tool_reference``."""
+
+
+class StreamParser(Protocol):
+    """Bytes of one answer stream → hub events. One object per attempt; any split of the bytes gives the same events."""
+
+    def feed(self, data: bytes) -> list[hub.Event]:
+        """Raises FormatError on bytes that the format does not allow; the parser is unusable afterwards."""
+        ...
+
+    def close(self) -> list[hub.Event]:
+        """The stream ended. Ends open parts, then ``Finished``; ``Failed(kind="cut")`` when the format's end never came."""
+        ...
+
+
+class StreamRenderer(Protocol):
+    """Hub events → bytes of one answer stream. One object per attempt."""
+
+    def render(self, event: hub.Event) -> bytes: ...
+
+    def close(self) -> bytes:
+        """No more events come. After ``Finished``/``Failed`` nothing, else open parts are ended and an error event is sent."""
+        ...
+
+
+class Format(Protocol):
+    """One wire format. Stateless; parsers and renderers carry the state."""
+
+    name: str
+    base_path: str
+    """The path a provider's ``base_url`` ends with: ``/v1/messages``, ``/v1beta/models``, …; the rest is in ``WireRequest.path``."""
+    tool_rules: ToolRules
+
+    def parse_request(self, wire: WireRequest) -> hub.Request:
+        """Raises FormatError, naming the JSON path, for a body that is not this format's."""
+        ...
+
+    def render_request(self, request: hub.Request, profile: Profile, losses: list[hub.Loss]) -> WireRequest:
+        """Appends what it cannot say to ``losses``. Raises Unsupported when nothing sensible is left."""
+        ...
+
+    def parse_response(self, body: bytes) -> hub.Response:
+        """A whole successful answer. Raises FormatError for anything else; an error object in a 200 is ``parse_error``'s."""
+        ...
+
+    def render_response(self, response: hub.Response, request: hub.Request, losses: list[hub.Loss]) -> bytes:
+        """``request`` is what the client asked, for formats whose answer repeats parts of it."""
+        ...
+
+    def stream_parser(self) -> StreamParser: ...
+
+    def stream_renderer(self, request: hub.Request, losses: list[hub.Loss]) -> StreamRenderer: ...
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> hub.Failure | None:
+        """An error answer of this format, any status (200 too); None when the body is no error. Never raises.
+
+        A body that is not this format's (HTML, plain text, empty) is a Failure by status when status >= 400, else None.
+        """
+        ...
+
+    def render_error(self, failure: hub.Failure) -> WireResponse:
+        """A whole error answer with the status and headers (``retry-after``, …) that this format's clients understand."""
+        ...
+
+    def retarget(self, wire: WireRequest, model: str) -> WireRequest:
+        """The same request for another model of the same format: only the model's bytes change. Never raises."""
+        ...
+
+    def asks_stream(self, wire: WireRequest) -> bool:
+        """Whether the client wants a stream; False for a body that cannot be read. Never raises."""
+        ...
+
+    def model_of(self, wire: WireRequest) -> str | None:
+        """The model that the client asked for; None when it cannot be found. Never raises."""
+        ...
+
+    def disown(self, wire: WireRequest) -> WireRequest:
+        """Take out the reasoning that *we* put in for other providers (see ``signatures.py``).
+
+        Returns ``wire`` itself, same bytes, when there is none, which one substring search decides. Never raises.
+        """
+        ...
+
+
+class StreamListener(Protocol):
+    """What a passthrough listens with: a stream parser whose errors are nobody's business."""
+
+    def feed(self, data: bytes) -> Sequence[hub.Event]: ...

@@ -1,0 +1,1 @@
+"""How bytes are cut into messages: one file per framing, each usable without any format."""
