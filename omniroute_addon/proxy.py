@@ -16,7 +16,7 @@ from pathlib import Path
 import tornado.httpserver
 import tornado.netutil
 from mitmproxy import addons as stock
-from mitmproxy import ctx, exceptions, flow, http, master, options
+from mitmproxy import ctx, exceptions, master, options
 from mitmproxy.addons import (
     core,
     errorcheck,
@@ -27,7 +27,6 @@ from mitmproxy.addons import (
     proxyserver,
     readfile,
     tlsconfig,
-    view,
 )
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tools.web import app, webaddons
@@ -37,6 +36,8 @@ from omniroute_addon import ca
 from omniroute_addon.accounts.vault import from_vault
 from omniroute_addon.addons.intercept import GATEWAY_HOST
 from omniroute_addon.addons.lifecycle import OmniRoute
+from omniroute_addon.addons.page import WideComments
+from omniroute_addon.addons.view import RedactedView
 from omniroute_addon.config import Snapshot, load
 from omniroute_addon.home import data_dir
 from omniroute_addon.routing import surfaces
@@ -89,16 +90,6 @@ class Headless(master.Master):
         )
 
 
-class RedactedView(view.View):
-    """Shows a flow when our own addon says that its secrets are gone, not as soon as its headers are here."""
-
-    name = "view"
-
-    def requestheaders(self, f: flow.Flow) -> None:
-        if not isinstance(f, http.HTTPFlow):
-            super().requestheaders(f)
-
-
 class Web(WebMaster):
     """mitmweb with our addons before its view."""
 
@@ -126,6 +117,7 @@ class Web(WebMaster):
             errorcheck.ErrorCheck(),
         )
         self.app = app.Application(self, self.options.web_debug)
+        self.app.add_transform(WideComments)
         self.proxyserver = self.addons.get("proxyserver")
         self.proxyserver.servers.changed.connect(self._sig_servers_changed)
 
@@ -213,8 +205,10 @@ def _on_signals(running: master.Master, omniroute: OmniRoute) -> None:
 
     async def stop() -> None:
         assert omniroute.engine is not None
-        await omniroute.engine.stop()
-        running.shutdown()
+        try:
+            await omniroute.engine.stop()
+        finally:
+            running.shutdown()
 
     def once() -> None:
         if not stopping:

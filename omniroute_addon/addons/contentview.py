@@ -86,7 +86,8 @@ def answer(name: str, data: bytes, flow: http.HTTPFlow) -> str:
     failure = wire_format.parse_error(status, {}, data) if status >= 400 else None
     if failure is not None:
         return f"error {status}: {failure.kind}\n{failure.message}"
-    if not flow.response.headers.get("content-type", "").startswith(_STREAM):
+    # Gemini without alt=sse streams a JSON array.
+    if not flow.response.headers.get("content-type", "").startswith(_STREAM) and not data.lstrip().startswith(b"["):
         return said(wire_format.parse_response(data))
     parser = wire_format.stream_parser()
     fold = Fold()

@@ -1,16 +1,20 @@
 """What mitmweb shows: routed flows as the tool made them, every attempt as a flow beside them, no secrets, bounded.
 
 Secrets are replaced by ``[redacted]`` before a flow is in the view; what a replay needs of them stays in this object's
-memory, by flow id, only as long as the flow is shown. Without a view (headless) nothing is kept at all.
+memory, by flow id, only as long as the flow is shown; a replay is sent by the relay, so they never come back into a
+flow. Without a view (headless) nothing is kept at all.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import connection, ctx, flow, http
 from mitmproxy.addons.view import View
 
+from omniroute_addon.addons.view import RedactedView, exposed, redacted
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Dial
 from omniroute_addon.engine.exchange import Exchange
@@ -18,6 +22,7 @@ from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.record import Tape
 
 KEY = "omniroute"
+_SENT_POLL = 0.01
 _MARK_FAILED = ":warning:"
 _MARK_FALLBACK = ":arrows_counterclockwise:"
 
@@ -43,34 +48,59 @@ class Inspect:
         self._kept: OrderedDict[str, tuple[flow.Flow, int]] = OrderedDict()
         """Flows in the view, oldest first, with their bytes."""
         self._bytes = 0
+        self._watched: View | None = None
 
     # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        self._view()  # before a stock view's own hook would show this flow
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        self._let_go(flow)
+
     def response(self, flow: http.HTTPFlow) -> None:
         self._settle(flow)
+        self._let_go(flow)
+
+    def _let_go(self, flow: http.HTTPFlow) -> None:
+        """mitmweb's intercept would hold a call that nobody can see yet: resume it when all addons had their turn."""
+        if self._view() is not None and getattr(ctx.options, "intercept_active", False):
+            asyncio.get_running_loop().call_soon(flow.resume)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if role(flow) != "exchange":
-            self.hide_request(flow)
         exchange = self._exchanges.get(flow.id)
         if exchange is not None and exchange.record.ok:
             flow.error = None  # Codex cancels its stream as soon as it has read the last event
         self._settle(flow)
 
     def _settle(self, flow: http.HTTPFlow) -> None:
+        self.hide_request(flow)
         exchange = self._exchanges.pop(flow.id, None)
+        answer = flow.response
+        sent = answer is None or flow.is_replay or (answer.stream and answer.raw_content != b"")
         tape = exchange.record.response_body if exchange is not None else self._tapes.pop(flow.id, None)
         if tape is not None and self._view() is not None:
             _show_answer(flow, tape, exchange.record.status if exchange is not None else None)
-        if flow.response is not None and flow.response.stream:
-            flow.response.headers = _redacted(flow.response.headers)
-        self.show(flow)
+        if role(flow) == "attempt":
+            _tell_replay(flow)
+        if sent:
+            self.hide_response(flow)
+        else:
+            self._hide_when_sent(flow)
+
+    def _hide_when_sent(self, flow: http.HTTPFlow) -> None:
+        """The headers of an answer without a body are sent after the last hook; no hook tells when."""
+        if flow.live:
+            asyncio.get_running_loop().call_later(_SENT_POLL, self._hide_when_sent, flow)
+        else:
+            self.hide_response(flow)
 
     # ── called by intercept ─────────────────────────────────────────────────────────────────────────────────────────
 
     def routed(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
         """The flow is about to go to the relay."""
-        self.keep_secrets(flow)
+        if not flow.is_replay:
+            self.keep_secrets(flow)
         record = exchange.record
         flow.metadata[KEY] = {"role": "exchange", "exchange": record.id, "route": record.route, "format": record.format}
         self._routed[exchange.record.id] = flow
@@ -91,27 +121,54 @@ class Inspect:
         flow.response.stream = passed
 
     def keep_secrets(self, flow: http.HTTPFlow) -> None:
-        if self._view() is not None and any(header_rules.is_secret(name) for name in flow.request.headers):
+        if self._view() is not None and exposed(flow):
             self._secrets[flow.id] = flow.request.headers.copy()
             self._paths[flow.id] = flow.request.path
+
+    @staticmethod
+    def forget_body(flow: http.HTTPFlow) -> None:
+        """A side call (login, telemetry) is shown without its body, which may be a token or what the user has typed."""
+        flow.request.data.content = None
 
     def hide_request(self, flow: http.HTTPFlow) -> None:
         """Take the secrets out of a request that has been sent."""
         if flow.id not in self._secrets:
             self.keep_secrets(flow)
-        flow.request.headers = _redacted(flow.request.headers)
+        flow.request.headers = redacted(flow.request.headers)
         flow.request.path = header_rules.redact_query(flow.request.path)
 
-    def give_back_secrets(self, flow: http.HTTPFlow) -> None:
-        """A replay needs them for as long as it is being sent."""
-        kept = self._secrets.get(flow.id)
-        if kept is None:
+    def answering(self, flow: http.HTTPFlow) -> None:
+        """The headers of a shown flow's answer are here; mitmproxy sends them after this hook and before any body."""
+        if self._view() is None or not exposed(flow):
             return
-        for name in set(flow.request.headers):
-            if flow.request.headers[name] == header_rules.REDACTED and name in kept:
-                flow.request.headers[name] = kept[name]
-        if header_rules.REDACTED in flow.request.path:
-            flow.request.path = self._paths[flow.id]
+        if flow.is_replay:
+            self.hide_response(flow)
+            return
+        assert flow.response is not None
+
+        def sent(chunk: bytes) -> bytes:
+            if exposed(flow):
+                self.hide_response(flow)
+            return chunk
+
+        flow.response.stream = sent
+
+    def hide_response(self, flow: http.HTTPFlow) -> None:
+        """Take the secrets out of an answer whose headers have been sent, and show the flow."""
+        if flow.response is not None:
+            flow.response.headers = redacted(flow.response.headers)
+        self.show(flow)
+
+    def with_secrets(self, flow: http.HTTPFlow) -> http.Request:
+        """The request of a replay as it is to be sent: what the user edited, and the secrets that were taken out."""
+        request = flow.request.copy()
+        if (kept := self._secrets.get(flow.id)) is not None:
+            for name in set(request.headers):
+                if request.headers[name] == header_rules.REDACTED and name in kept:
+                    request.headers.set_all(name, kept.get_all(name))
+            request.path = header_rules.restore_query(request.path, self._paths[flow.id])
+            self._secrets[flow.id], self._paths[flow.id] = request.headers.copy(), request.path
+        return request
 
     def show(self, flow: http.HTTPFlow) -> None:
         """Add the flow to the view, or refresh it there."""
@@ -135,7 +192,7 @@ class Inspect:
         if client is None or self._view() is None:
             return
         shown = _attempt_flow(client, exchange, attempt)
-        self._secrets[shown.id] = http.Headers([(n.encode(), v.encode("latin-1")) for n, v in dial.headers])
+        self._secrets[shown.id] = _fields(dial.headers)
         self._paths[shown.id] = http.Request.make("POST", dial.url).path
         self._attempts[attempt.id] = shown
         client.metadata[KEY].setdefault("attempts", []).append(shown.id)
@@ -148,9 +205,11 @@ class Inspect:
         if attempt.status is not None:
             shown.response = http.Response.make(
                 attempt.status,
-                attempt.response_body.content(),
-                http.Headers([(n.encode(), v.encode("latin-1", "replace")) for n, v in attempt.response_headers]),
+                headers=http.Headers(
+                    [(n.encode(), v.encode("latin-1", "replace")) for n, v in attempt.response_headers]
+                ),
             )
+            shown.response.raw_content = attempt.response_body.content()
             shown.response.timestamp_start = attempt.first_event or attempt.ended or time.time()
             shown.response.timestamp_end = attempt.ended
         else:
@@ -171,10 +230,14 @@ class Inspect:
         if client is None:
             return
         client.comment = f"{exchange.summary()} · {exchange.id[:8]}"
+        if exchange.ok:
+            client.error = None  # Codex cancels its stream as soon as it has read the last event
         if not exchange.ok:
             client.marked = _MARK_FAILED
         elif len(exchange.attempts) > 1:
             client.marked = _MARK_FALLBACK
+        elif client.is_replay:
+            client.marked = ""
         client.metadata[KEY] |= {
             "client": exchange.client,
             "format": exchange.format,
@@ -188,23 +251,37 @@ class Inspect:
 
     # ── view ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @staticmethod
-    def _view() -> View | None:
+    def _view(self) -> View | None:
+        """The view, if there is one; a stock one (``mitmweb -s``) becomes ours first."""
         found: Any = ctx.master.addons.get("view")
+        if found is not None and found is not self._watched:
+            found.__class__ = RedactedView
+            found.sig_store_remove.connect(self._removed)
+            found.sig_store_refresh.connect(self._cleared)
+            self._watched = found
         return found
 
     def _evict(self, view: View) -> None:
         for flow_id in list(self._kept):
             if len(self._kept) <= self.max_flows and self._bytes <= self.max_bytes:
                 return
-            shown, size = self._kept[flow_id]
+            shown, _ = self._kept[flow_id]
             if shown.live or shown.intercepted or flow_id in self._exchanges:
                 continue
-            del self._kept[flow_id]
-            self._bytes -= size
-            self._secrets.pop(flow_id, None)
-            self._paths.pop(flow_id, None)
             view.remove([shown])
+
+    def _removed(self, flow: flow.Flow) -> None:
+        """The view no longer has the flow: nothing of it is kept."""
+        _, size = self._kept.pop(flow.id, (flow, 0))
+        self._bytes -= size
+        self._secrets.pop(flow.id, None)
+        self._paths.pop(flow.id, None)
+
+    def _cleared(self) -> None:
+        assert self._watched is not None
+        for shown, _ in list(self._kept.values()):
+            if self._watched.get_by_id(shown.id) is None:
+                self._removed(shown)
 
 
 def role(flow: http.HTTPFlow) -> str:
@@ -221,18 +298,23 @@ def _show_answer(flow: http.HTTPFlow, tape: Tape, status: int | None) -> None:
         flow.response.data.content = tape.content()
 
 
-def _redacted(headers: http.Headers) -> http.Headers:
+def _tell_replay(flow: http.HTTPFlow) -> None:
+    """Only a replay brings an attempt's flow through the hooks."""
+    said = f"{flow.response.status_code}" if flow.response is not None else str(flow.error)
+    failed = flow.response is None or flow.response.status_code >= 400
+    flow.comment = f"{' · '.join(flow.comment.split(' · ')[:2])} · replayed: {said}"
+    flow.marked = _MARK_FAILED if failed else ""
+
+
+def _fields(pairs: Sequence[tuple[str, str]]) -> http.Headers:
     return http.Headers(
-        [
-            (n, header_rules.REDACTED.encode() if header_rules.is_secret(n.decode("latin-1")) else v)
-            for n, v in headers.fields
-        ]
+        [(n.encode("utf-8", "surrogateescape"), v.encode("utf-8", "surrogateescape")) for n, v in pairs]
     )
 
 
 def _attempt_flow(client: http.HTTPFlow, exchange: ExchangeRecord, attempt: AttemptRecord) -> http.HTTPFlow:
-    headers = http.Headers([(n.encode(), v.encode("latin-1", "replace")) for n, v in attempt.headers])
-    request = http.Request.make(attempt.method, attempt.url, attempt.body, headers)
+    request = http.Request.make(attempt.method, attempt.url, headers=_fields(attempt.headers))
+    request.raw_content = attempt.body
     request.timestamp_start = request.timestamp_end = attempt.started
     peer = connection.Client(
         peername=client.client_conn.peername,

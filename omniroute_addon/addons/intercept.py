@@ -4,23 +4,28 @@ The hooks never raise: mitmproxy would log the exception and send the flow on to
 becomes an error in the client's own format. Three kinds of flow exist:
 
 - *foreign*: host on no surface; the TLS connection is tunnelled unopened.
-- *untouched*: a surface's host, but no surface's path, or no rule for it; streamed through in both directions.
+- *untouched*: a surface's host, but no surface's path, or no rule for it; passed through, answers and long bodies of
+  side calls as streams.
 - *routed*: its request goes to the relay with an empty body (the exchange has the bytes already). When the relay has
   taken it, the flow gets its own address back, so that mitmweb shows the call that the tool made, without secrets.
+
+Every replay is sent by the relay, also that of an attempt or of an untouched call (*resent*: straight to its address):
+mitmproxy itself could only send a flow that carries its secrets while everybody can look at it.
 """
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from mitmproxy import http, tls
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from omniroute_addon.addons.inspect import KEY, Inspect, role
+from omniroute_addon.config.models import Operation
 from omniroute_addon.engine import headers as header_rules
-from omniroute_addon.engine.call import Call, Sink
-from omniroute_addon.engine.encodings import decoded
+from omniroute_addon.engine.call import Call, Dial, Sink
+from omniroute_addon.engine.encodings import TooLargeError, decoded
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.relay import EXCHANGE_HEADER, SECRET_HEADER
 from omniroute_addon.engine.target import origin_url
@@ -34,6 +39,9 @@ logger = logging.getLogger(__name__)
 GATEWAY_HOST = "gateway.omniroute.invalid"
 """The address of the gateway's reverse-mode listener; nothing is ever sent there."""
 
+STREAM_FROM = 1 << 20
+"""The Content-Length above which the body of an untouched call is not collected first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Knock:
@@ -41,7 +49,7 @@ class Knock:
 
     client: str
     format: str
-    operation: str
+    operation: Operation
     provider: str | None
     slash_models: bool
     gateway: bool
@@ -64,7 +72,6 @@ class Intercept:
     def __init__(self, engine: Engine, inspect: Inspect) -> None:
         self._engine = engine
         self._inspect = inspect
-        self._ports = 0
         self._load: dict[tuple[str, int], int] = {}
         """Streams by client connection and relay port."""
         self._redirected: dict[str, str] = {}
@@ -76,65 +83,88 @@ class Intercept:
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> None:
         address = data.context.server.address
-        host = data.client_hello.sni or (address[0] if address else "")
+        try:
+            host = data.client_hello.sni or (address[0] if address else "")
+        except Exception:  # noqa: BLE001  mitmproxy parses the extension only now; what it cannot read is not ours
+            host = ""
         if host.lower() not in self._engine.hosts:
             data.ignore_connection = True
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if not _is_gateway(flow) and flow.is_replay is None and self._knock(flow) is None:
-            flow.request.stream = True
+        try:
+            if (
+                flow.is_replay is None
+                and _is_long(flow.request)
+                and not _is_gateway(flow)
+                and self._knock(flow) is None
+            ):
+                flow.request.stream = True
+        except Exception:
+            logger.exception("OmniRoute could not tell whose call this is")
 
     def request(self, flow: http.HTTPFlow) -> None:
-        if flow.response or flow.error:
+        if flow.response or flow.error or not flow.live:  # not live: loaded from a file
             return
         try:
             self._request(flow)
         except Exception:
             logger.exception("OmniRoute could not route %s", flow.request.pretty_host)
+            self._undo(flow)
             name = _nearest_format(flow)
             failure = hub.Failure("server", "OmniRoute could not route this call; its log says why", 502)
             _answer(flow, FORMATS[name].render_error(failure))
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response is None or role(flow) == "attempt":
+        self._undo(flow)  # the relay has not taken it: another addon answered
+        if flow.response is None:
+            return
+        if role(flow) == "attempt":
+            self._inspect.answering(flow)
             return
         if url := self._redirected.pop(flow.id, None):
             flow.request.url = url
         if role(flow) == "untouched":
             self._inspect.hide_request(flow)
             self._inspect.listen(flow, self._engine.snapshot.view.max_body)
+            if flow.is_replay:
+                self._inspect.answering(flow)
             return
         flow.response.stream = True
+        if role(flow) == "exchange":
+            self._inspect.answering(flow)
         if role(flow) == "foreign":
             self._inspect.hide_request(flow)
+            self._inspect.forget_body(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         if url := self._redirected.pop(flow.id, None):
             flow.request.url = url
+        self._undo(flow)
+
+    def _undo(self, flow: http.HTTPFlow) -> None:
         if pending := self._pending.pop(flow.id, None):
             pending()
 
     # ── routing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _request(self, flow: http.HTTPFlow) -> None:
-        if flow.is_replay == "request":
-            self._inspect.give_back_secrets(flow)
-            if role(flow) == "attempt":
-                return
         if flow.request.stream:
             return
-        knock = self._knock(flow)
+        replay = flow.is_replay == "request"
+        request = self._inspect.with_secrets(flow) if replay else flow.request
+        knock = None if replay and role(flow) == "attempt" else self._knock(flow)
         snapshot = self._engine.snapshot
         if knock is None:
-            if _is_gateway(flow):
-                listed = endpoints.listing(flow.request.method, flow.request.path, snapshot)
-                _answer(flow, listed or endpoints.not_found(flow.request.method, flow.request.path))
+            self._side_call(flow, request)
             return
         if knock.operation == "websocket":
             _refuse_websocket(flow)
             return
         try:
-            call = _call(flow, knock)
+            call = _call(request, knock, snapshot.limits.max_request)
+        except TooLargeError as error:
+            _answer(flow, FORMATS[knock.format].render_error(hub.Failure("too_large", str(error), 413)))
+            return
         except ValueError as error:
             failure = hub.Failure("invalid_request", f"cannot read the request body: {error}", 400)
             _answer(flow, FORMATS[knock.format].render_error(failure))
@@ -144,9 +174,25 @@ class Intercept:
             return
         chosen = plan(_ask(call, knock), snapshot, self._engine.health, self._engine.now())
         if chosen.untouched and not knock.gateway:
-            self._redirect(flow, call)
+            self._untouched(flow, request, call)
             return
         self._route(flow, call, chosen)
+
+    def _side_call(self, flow: http.HTTPFlow, request: http.Request) -> None:
+        """No call to route: the replay of an attempt or of anything else, a path of the gateway, or none of our business."""
+        if flow.is_replay and (role(flow) == "attempt" or not _is_gateway(flow)):
+            self._resend(flow, request, request.url)
+        elif _is_gateway(flow):
+            listed = endpoints.listing(request.method, request.path, self._engine.snapshot)
+            _answer(flow, listed or endpoints.not_found(request.method, request.path))
+
+    def _untouched(self, flow: http.HTTPFlow, request: http.Request, call: Call) -> None:
+        if not flow.is_replay:
+            self._redirect(flow, call)
+            return
+        flow.metadata[KEY] = {"role": "untouched", "format": call.format}
+        flow.comment = flow.marked = ""
+        self._resend(flow, request, origin_url(call, self._engine.snapshot))
 
     def _knock(self, flow: http.HTTPFlow) -> Knock | None:
         request = flow.request
@@ -172,20 +218,41 @@ class Intercept:
             flow.request.url = origin_url(call, self._engine.snapshot)
 
     def _route(self, flow: http.HTTPFlow, call: Call, chosen: Plan) -> None:
+        exchange = self._engine.exchange(call, chosen, self._inspect)
+        self._inspect.routed(flow, exchange)
+        self._to_relay(flow, call.id, exchange.run, exchange.abandon)
+
+    def _resend(self, flow: http.HTTPFlow, request: http.Request, url: str) -> None:
+        """Send the call straight to ``url``, without rules."""
+        headers = [pair for pair in request.headers.items(multi=True) if pair[0].lower() not in header_rules.HOP_BY_HOP]
+        call = Dial(request.method, url, tuple(headers), request.raw_content or b"")
+
+        async def run(sink: Sink) -> None:
+            await self._engine.resend(call, sink)
+
+        self._to_relay(flow, str(uuid.uuid4()), run, lambda: None)
+
+    def _to_relay(
+        self,
+        flow: http.HTTPFlow,
+        ticket: str,
+        answer: Callable[[Sink], Awaitable[None]],
+        abandon: Callable[[], None],
+    ) -> None:
+        """Let the relay answer the flow with ``answer``; ``abandon`` is called instead when it dies before that."""
         request = flow.request
         original = _Address(
             request.scheme, request.host, request.port, request.path, request.headers.fields, request.raw_content
         )
-        exchange = self._engine.exchange(call, chosen, self._inspect)
-        port = self._port(flow.client_conn.id)
-        self._inspect.routed(flow, exchange)
+        connection = flow.client_conn.id
+        port = self._port(connection)
 
         def lost() -> None:
-            self._engine.relay.forget(call.id)
-            self._released(flow.client_conn.id, port)
+            self._engine.relay.forget(ticket)
+            self._released(connection, port)
             _restore(flow, original)
             self._inspect.hide_request(flow)
-            exchange.abandon()
+            abandon()
 
         async def run(sink: Sink) -> None:
             self._pending.pop(flow.id, None)
@@ -193,14 +260,14 @@ class Intercept:
             self._inspect.hide_request(flow)
             self._inspect.show(flow)
             try:
-                await exchange.run(sink)
+                await answer(sink)
             finally:
-                self._released(flow.client_conn.id, port)
+                self._released(connection, port)
 
         self._pending[flow.id] = lost
-        self._engine.relay.expect(call.id, run)
+        self._engine.relay.expect(ticket, run)
         request.headers = http.Headers(
-            [(b"host", b"127.0.0.1"), *((n.encode(), v.encode()) for n, v in self._pass(call.id))]
+            [(b"host", b"127.0.0.1"), *((n.encode(), v.encode()) for n, v in self._pass(ticket))]
         )
         request.raw_content = b""
         request.headers["content-length"] = "0"
@@ -212,11 +279,11 @@ class Intercept:
         return (SECRET_HEADER, self._engine.relay.secret), (EXCHANGE_HEADER, exchange_id)
 
     def _port(self, connection: str) -> int:
-        """The relay port that carries the fewest of this client connection's streams."""
-        ports = self._engine.relay.ports
-        self._ports = (self._ports + 1) % len(ports)
-        order = ports[self._ports :] + ports[: self._ports]
-        port = min(order, key=lambda port: self._load.get((connection, port), 0))
+        """The relay port that carries the fewest of this client connection's streams.
+
+        The first of several such: a client without parallel streams stays on one kept-alive connection to the relay.
+        """
+        port = min(self._engine.relay.ports, key=lambda port: self._load.get((connection, port), 0))
         self._load[connection, port] = self._load.get((connection, port), 0) + 1
         return port
 
@@ -226,6 +293,16 @@ class Intercept:
             self._load[connection, port] = left
         else:
             self._load.pop((connection, port), None)
+
+
+def _is_long(request: http.Request) -> bool:
+    """Whether the body is long or of unknown length; mitmproxy itself sees to requests without one.
+
+    Only such a body is streamed: a streamed request has left before the ``request`` hook, where mitmproxy's own addons
+    (``map_remote``, intercept) would still change it.
+    """
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > STREAM_FROM
 
 
 def _is_gateway(flow: http.HTTPFlow) -> bool:
@@ -242,11 +319,13 @@ def _nearest_format(flow: http.HTTPFlow) -> str:
     return "gemini" if "GenerateContent" in path or "generateContent" in path else "openai-chat"
 
 
-def _call(flow: http.HTTPFlow, knock: Knock) -> Call:
-    """The client's call as values. Raises ValueError for a body in an unknown or broken content encoding."""
-    request = flow.request
+def _call(request: http.Request, knock: Knock, limit: int) -> Call:
+    """The client's call as values. Raises ValueError for a body in an unknown or broken content encoding.
+
+    TooLargeError for one of more than ``limit`` bytes.
+    """
     raw = request.raw_content or b""
-    body = decoded(raw, request.headers.get("content-encoding", ""))
+    body = decoded(raw, request.headers.get("content-encoding", ""), limit)
     path, _, query = request.path.partition("?")
     pairs = tuple((name, value) for name, value in request.headers.items(multi=True))
     wire = WireRequest(request.method, path, query, {name.lower(): value for name, value in pairs}, body)
@@ -290,7 +369,6 @@ def _ask(call: Call, knock: Knock) -> Ask:
 
 def _restore(flow: http.HTTPFlow, original: _Address) -> None:
     request = flow.request
-    request.headers = http.Headers(original.headers)
     request.raw_content = original.body
     request.headers = http.Headers(original.headers)
     request.data.scheme = original.scheme.encode()

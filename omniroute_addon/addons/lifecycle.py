@@ -76,13 +76,19 @@ class OmniRoute:
         assert self.engine is not None
         while True:
             await asyncio.sleep(POLL)
-            match self._reloader.check():
+            try:
+                found = self._reloader.check()
+            except Exception:
+                logger.exception("the rule file could not be read; the rules stay as they were")
+                continue
+            match found:
                 case None:
                     continue
                 case ConfigError() as error:
                     logger.error("the rules stay as they were, the changed file has errors:\n%s", error)
                 case snapshot:
                     self.engine.use(snapshot)
+                    self._inspect.max_flows, self._inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
                     logger.info("new rules from %s", snapshot.source)
                     missing = self.engine.uncovered
                     if missing:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from omniroute_addon.config.models import Operation
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from translators import WireRequest
 
@@ -18,7 +19,7 @@ class Call:
     id: str
     client: str
     format: str
-    operation: str
+    operation: Operation
     """``generate`` or ``count``."""
     wire: WireRequest
     """Body decoded (no gzip, no zstd)."""
@@ -46,6 +47,12 @@ class Dial:
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    secrets: frozenset[str] = frozenset()
+    """Names of the headers that carry our key, in lower case; the user may have given them any name."""
+
+
+class ClientLeftError(Exception):
+    """The client has closed its connection."""
 
 
 class Sink(Protocol):
@@ -54,7 +61,7 @@ class Sink(Protocol):
     def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None: ...
 
     async def write(self, chunk: bytes) -> None:
-        """Waits while the client reads slower than the upstream sends."""
+        """Waits while the client reads slower than the upstream sends. Raises ClientLeftError."""
         ...
 
     def finish(self) -> None: ...
@@ -85,9 +92,9 @@ class Recorder:
         self.started = False
 
     def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        self._sink.start(status, headers)
         self.started = True
         self._record.status = status
-        self._sink.start(status, headers)
 
     async def write(self, chunk: bytes) -> None:
         self._record.response_body.add(chunk)

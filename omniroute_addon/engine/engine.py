@@ -5,9 +5,10 @@ import time
 
 from omniroute_addon.accounts.health import Health
 from omniroute_addon.config.models import Snapshot
-from omniroute_addon.engine.call import Call, Observer
+from omniroute_addon.engine.call import Call, Dial, Observer, Sink
 from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.engine.relay import Relay
+from omniroute_addon.engine.resend import resend
 from omniroute_addon.engine.upstream import Upstreams
 from omniroute_addon.routing import surfaces
 from omniroute_addon.routing.plan import Plan
@@ -69,3 +70,8 @@ class Engine:
             memory=self._memory,
             observer=observer,
         )
+
+    async def resend(self, call: Dial, sink: Sink) -> None:
+        """One upstream call again, straight to where it went."""
+        assert self._upstreams is not None, "start() comes first"
+        await resend(call, self._upstreams, self.snapshot.timeouts, sink)

@@ -10,16 +10,17 @@ The client's format decides what a *call* looks like; the upstream's what is sen
 """
 
 import asyncio
+import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from omniroute_addon.accounts.health import Health
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine import verdicts
-from omniroute_addon.engine.call import SHUTDOWN, Call, Dial, Observer, Recorder, Sink
+from omniroute_addon.engine.call import SHUTDOWN, Call, ClientLeftError, Dial, Observer, Recorder, Sink
 from omniroute_addon.engine.encodings import UnknownEncodingError
 from omniroute_addon.engine.reading import Reading
 from omniroute_addon.engine.target import dial
@@ -32,6 +33,10 @@ from translators import FORMATS, TranslationError, Unsupported, WireResponse, hu
 from translators import bridge as make_bridge
 from translators.bridge import Bridge, Passthrough
 from translators.memory import Memory
+
+logger = logging.getLogger(__name__)
+
+STOPPED = "OmniRoute was stopped"
 
 
 class Exchange:
@@ -58,6 +63,8 @@ class Exchange:
         self._format = FORMATS[call.format]
         self._failures: list[tuple[Candidate, hub.Failure]] = []
         self._last_error: tuple[Candidate, WireResponse] | None = None
+        self._told = False
+        """The client has got the answer's end."""
         self.record = ExchangeRecord(
             id=call.id,
             client=call.client,
@@ -76,27 +83,36 @@ class Exchange:
         recorder = Recorder(sink, self.record)
         try:
             await self._attempts(recorder)
-        except asyncio.CancelledError:
-            if self.record.outcome == "running":
-                self.record.outcome = "client left"
+        except asyncio.CancelledError as error:
+            if SHUTDOWN in error.args and not recorder.started:
+                await self._refuse(recorder, hub.Failure("overloaded", STOPPED, 503))
+                return
+            self._left_by_client()
+            raise
+        except ClientLeftError:
+            self._left_by_client()
             raise
         except Exception as error:
             self.record.outcome = f"failed: {type(error).__name__}"
             if recorder.started:
                 recorder.abort()
             else:
-                failure = hub.Failure("server", f"OmniRoute failed inside: {type(error).__name__}; see its log", 502)
-                await self._send(recorder, self._format.render_error(failure))
+                said = f"OmniRoute failed inside: {type(error).__name__}; see its log"
+                await self._send(recorder, self._format.render_error(hub.Failure("server", said, 502)))
             raise
         finally:
             self.record.ended = time.time()
-            self._observer.exchange_ended(self.record)
+            self._tell(self._observer.exchange_ended, self.record)
 
     def abandon(self) -> None:
         """The client left before anything was tried."""
-        self.record.outcome = "client left"
+        self._left_by_client()
         self.record.ended = time.time()
-        self._observer.exchange_ended(self.record)
+        self._tell(self._observer.exchange_ended, self.record)
+
+    def _left_by_client(self) -> None:
+        if self.record.outcome == "running":
+            self.record.outcome = "client left"
 
     async def _attempts(self, sink: "Recorder") -> None:
         candidates = list(self.plan.candidates)
@@ -132,6 +148,7 @@ class Exchange:
 
     async def _attempt(self, candidate: Candidate, sink: Recorder, tries: int, *, more: bool) -> Verdict | None:
         """One attempt; None when the client has been answered."""
+        self._last_error = None
         asked, upstream = self.call.wire, self.call.format
         if candidate.provider is not None and not candidate.origin:
             upstream = candidate.provider.format
@@ -143,7 +160,8 @@ class Exchange:
             wire = bridge.request(asked, None if candidate.origin else candidate.model)
         except TranslationError as error:
             failure = hub.Failure("invalid_request", str(error), error.status_hint)
-            kind = "unsupported" if isinstance(error, Unsupported) else "status"
+            # A target that needs no translation may still take what we could not read.
+            kind = "unsupported" if more or isinstance(error, Unsupported) else "status"
             return self._judge(candidate, Outcome(kind, failure.status, failure), tries, more=more)
         request = dial(self.call, candidate, wire, isinstance(bridge, Passthrough), self._snapshot)
         attempt = self._begin(candidate, upstream, request)
@@ -168,11 +186,12 @@ class Exchange:
                 async with answer:
                     attempt.status = answer.status
                     attempt.response_headers = header_rules.redact(answer.headers)
-                    reading = Reading(answer, bridge, attempt, self._snapshot.limits)
+                    hidden = header_rules.secret_values(request.headers, request.secrets)
+                    reading = Reading(answer, bridge, attempt, self._snapshot.limits, hidden)
                     outcome = await reading.hold(self.call.operation)
                     if outcome.kind != "ok":
                         if outcome.kind == "status":
-                            self._last_error = (candidate, reading.error())
+                            self._last_error = (candidate, reading.error(candidate))
                         return outcome
                     limit.reschedule(None)
                     self._health.succeeded(candidate)
@@ -189,13 +208,12 @@ class Exchange:
             return Outcome("timeout-first", failure=hub.Failure("timeout", f"no answer within {patience:g} s", 504))
 
     def _judge(self, candidate: Candidate, outcome: Outcome, tries: int, *, more: bool) -> Verdict:
-        if outcome.failure is None:
-            outcome = Outcome(outcome.kind, outcome.status, verdicts.failure_of(outcome))
+        failure = verdicts.dated(outcome.failure or verdicts.failure_of(outcome), time.time())
         outcome = Outcome(
             outcome.kind,
             outcome.status,
-            outcome.failure,
-            retry_after=outcome.failure.retry_after if outcome.failure else None,
+            failure,
+            retry_after=failure.retry_after,
             attempts_on_candidate=tries,
             more_candidates=more,
         )
@@ -206,29 +224,30 @@ class Exchange:
         if more or verdict.retry_after is not None:
             # Resting the last target for a fault that may be over in a second would only turn retries away.
             self._health.note(verdict, candidate, time.time())
-        if outcome.failure is not None:
-            self._failures.append((candidate, outcome.failure))
+        self._failures.append((candidate, failure))
         return verdict
 
     async def _deliver(self, candidate: Candidate, reading: "Reading", sink: "Recorder") -> None:
         """From the commit to the last byte."""
         sink.start(reading.answer.status, reading.response_headers(candidate))
+        bridge = reading.bridge
         for chunk in reading.held:
             await sink.write(chunk)
-        bridge = reading.bridge
+        self._told = bridge.finished
         failure: hub.Failure | None = None
         try:
             async with aclosing(reading.rest()) as rest:
                 async for out in rest:
                     if out:
                         await sink.write(out)
+                    self._told = bridge.finished
         except UpstreamError as error:
             kind = "timeout" if error.kind == "timeout-idle" else "cut"
             failure = hub.Failure(kind, f"{error}", 502)
         except asyncio.CancelledError as error:
             if SHUTDOWN not in error.args:
                 raise
-            failure = hub.Failure("overloaded", "OmniRoute was stopped", 503)
+            failure = hub.Failure("overloaded", STOPPED, 503)
         failure = failure or bridge.failure
         self.record.usage = bridge.usage
         if failure is None or bridge.finished:
@@ -255,18 +274,26 @@ class Exchange:
         if self.call.operation == "count":
             await self._estimate(sink)
             return
-        only = self._last_error
-        if only is not None and len(self._failures) == 1 and not self.plan.excluded and only[0].origin:
+        own = all(candidate.origin for candidate, _ in self._failures) and not self.plan.excluded
+        if own and self._last_error is not None:
             await self._give_up(sink)
             return
-        failure = verdicts.exhausted(self.plan, self._failures, self._health, time.time())
-        self.record.outcome = f"failed: {failure.message}"
-        await self._send(sink, self._format.render_error(failure))
+        await self._refuse(sink, verdicts.exhausted(self.plan, self._failures, self._health, time.time()))
 
     async def _estimate(self, sink: "Recorder") -> None:
         """Token counting for a target that has no such call: an estimate in the client's format."""
-        await self._send(sink, verdicts.estimate(self.call.format, self._format.parse_request(self.call.wire)))
+        try:
+            request = self._format.parse_request(self.call.wire)
+        except TranslationError as error:
+            await self._refuse(sink, hub.Failure("invalid_request", str(error), error.status_hint))
+            return
+        await self._send(sink, verdicts.estimate(self.call.format, request))
         self.record.outcome = "done"
+
+    async def _refuse(self, sink: "Recorder", failure: hub.Failure) -> None:
+        """An error of our own, in the client's format."""
+        self.record.outcome = f"failed: {failure.message}"
+        await self._send(sink, self._format.render_error(failure))
 
     async def _send(self, sink: "Recorder", response: WireResponse) -> None:
         sink.start(response.status, [*response.headers.items(), ("content-length", str(len(response.body)))])
@@ -284,13 +311,13 @@ class Exchange:
             format=upstream,
             method=call.method,
             url=header_rules.redact_query(call.url),
-            headers=header_rules.redact(call.headers),
+            headers=header_rules.redact(call.headers, call.secrets),
             body=call.body,
             started=time.time(),
             response_body=Tape(self._snapshot.view.max_body),
         )
         self.record.attempts.append(attempt)
-        self._observer.attempt_started(self.record, attempt, call)
+        self._tell(self._observer.attempt_started, self.record, attempt, call)
         return attempt
 
     def _end(self, attempt: AttemptRecord, bridge: Bridge, verdict: Verdict | None) -> None:
@@ -298,11 +325,19 @@ class Exchange:
         attempt.usage, attempt.stop, attempt.losses = bridge.usage, bridge.stop, tuple(bridge.losses)
         if attempt.used:
             self.record.usage = bridge.usage
-            if bridge.finished and self.record.outcome in ("running", "client left"):
+            if self._told and self.record.outcome == "running":
                 self.record.outcome = "done"  # e.g. Codex cancels the stream at response.completed
             attempt.outcome = "used"
         elif verdict is not None:
             attempt.outcome = f"{verdict.reason} → {verdict.action.replace('-', ' ')}"
         else:
             attempt.outcome = "cancelled"
-        self._observer.attempt_ended(self.record, attempt)
+        self._tell(self._observer.attempt_ended, self.record, attempt)
+
+    @staticmethod
+    def _tell[**P](tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """An observer that fails must not cost the client its answer."""
+        try:
+            tell(*args, **kwargs)
+        except Exception:
+            logger.exception("an exchange could not be shown")

@@ -1,26 +1,35 @@
 """One open answer, read through the bridge of its attempt: held before the commit, passed on after it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 
 from omniroute_addon.config.models import Limits
 from omniroute_addon.engine import headers as header_rules
-from omniroute_addon.engine.encodings import Decoder, decoder
+from omniroute_addon.engine.encodings import Decoder, decoded, decoder
 from omniroute_addon.engine.upstream import Answer, UpstreamError
 from omniroute_addon.engine.verdict import Outcome
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.routing.plan import Candidate
 from translators import FORMATS, WireResponse, hub
-from translators.bridge import Bridge, Passthrough
+from translators.bridge import Bridge, Passthrough, Translation
 
 
 class Reading:
     """``hold`` before the commit, ``rest`` after it. Raises ValueError for a content encoding that we cannot decode."""
 
-    def __init__(self, answer: Answer, bridge: Bridge, attempt: AttemptRecord, limits: Limits) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        bridge: Bridge,
+        attempt: AttemptRecord,
+        limits: Limits,
+        hidden: Sequence[str] = (),
+    ) -> None:
+        """``hidden``: credentials that some providers repeat in their errors."""
         self.answer = answer
         self.bridge = bridge
         self.held: list[bytes] = []
@@ -31,7 +40,10 @@ class Reading:
         encoding = answer.header("content-encoding")
         self.encoded = isinstance(bridge, Passthrough) and encoding.strip().lower() not in ("", "identity")
         self._decoder: Decoder = decoder(encoding)
+        self._hidden = tuple(text.encode("utf-8", "surrogateescape") for text in hidden)
         self._error_body = b""
+        self._complete = False
+        """All of the answer is in ``held``."""
 
     async def hold(self, operation: str) -> Outcome:
         """Read until the answer is known to be good or bad. ``ok`` means: ``held`` may go to the client.
@@ -75,10 +87,16 @@ class Reading:
         return Outcome("ok" if self.bridge.meaningful else "empty", self.answer.status)
 
     async def _refused(self) -> Outcome:
-        body = await self.answer.read(self._limits.max_error)
-        self._attempt.response_body.add(body)
+        body = b""
+        with suppress(UpstreamError):  # the status says enough
+            body = await self.answer.read(self._limits.max_error)
         with suppress(ValueError):
-            body = self._decoder.decode(body) + self._decoder.flush()
+            body = decoded(body, self.answer.header("content-encoding"), self._limits.max_error)
+            recorded = self._attempt.response_headers
+            self._attempt.response_headers = tuple(pair for pair in recorded if pair[0].lower() != "content-encoding")
+        for secret in self._hidden:
+            body = body.replace(secret, header_rules.REDACTED.encode())
+        self._attempt.response_body.add(body)
         self._error_body = body
         failure = FORMATS[self._attempt.format].parse_error(self.answer.status, self._plain_headers(), body)
         return Outcome("status", self.answer.status, failure)
@@ -88,13 +106,16 @@ class Reading:
         body = await self.answer.read(self._limits.max_error)
         self._attempt.response_body.add(body)
         self.held.append(body)
+        self._complete = True
         try:
             found = orjson.loads(self._decoder.decode(body) + self._decoder.flush())
         except ValueError:
             found = None
         return Outcome("ok" if isinstance(found, dict) and "error" not in found else "not-format", self.answer.status)
 
-    async def rest(self) -> AsyncIterator[bytes]:
+    async def rest(self) -> AsyncGenerator[bytes]:
+        if self._complete:
+            return
         async for chunk in self._chunks:
             yield self._step(chunk)
             if self.bridge.failure is not None and not isinstance(self.bridge, Passthrough):
@@ -114,9 +135,16 @@ class Reading:
             raise UpstreamError("cut", str(error)) from error
         return self.bridge.feed(chunk, self._content_type)
 
-    def error(self) -> WireResponse:
-        """The upstream's error answer for the client."""
-        return self.bridge.error(self.answer.status, self._plain_headers(), self._error_body)
+    def error(self, candidate: Candidate) -> WireResponse:
+        """The upstream's error answer for the client; a redirect of its own provider as it is."""
+        status, headers = self.answer.status, self._plain_headers()
+        if candidate.origin and status < 400:
+            self.bridge.error(status, headers, self._error_body)
+            return WireResponse(status, dict(header_rules.of_answer(headers.items())), self._error_body)
+        said = self.bridge.error(status, headers, self._error_body)
+        if candidate.origin or isinstance(self.bridge, Translation):
+            return said
+        return replace(said, headers=header_rules.of_error(said.headers.items()))
 
     @property
     def mute(self) -> bool:

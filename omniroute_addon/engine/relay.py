@@ -11,11 +11,14 @@ import hmac
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from http.client import responses as reasons
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
+    HTTPInputError,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
     RequestStartLine,
@@ -24,7 +27,7 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 
-from omniroute_addon.engine.call import SHUTDOWN, Sink
+from omniroute_addon.engine.call import SHUTDOWN, ClientLeftError, Sink
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +57,17 @@ class Relay(HTTPServerConnectionDelegate):
 
     async def stop(self, grace: float) -> None:
         """No new exchanges; running ones get ``grace`` seconds, then they are cancelled."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
         if self._running:
             await asyncio.wait(self._running, timeout=grace)
         for task in list(self._running):
             task.cancel(SHUTDOWN)
         if self._running:
             await asyncio.wait(self._running, timeout=1)
+        if server is not None:
+            await server.close_all_connections()
 
     @property
     def running(self) -> int:
@@ -77,6 +82,8 @@ class Relay(HTTPServerConnectionDelegate):
         self._waiting.pop(exchange_id, None)
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        # Else a small write waits for the acknowledgement of the one before it, up to 40 ms on a kept-alive connection.
+        request_conn.stream.set_nodelay(True)  # type: ignore[attr-defined]  # HTTP1Connection has it
         return _Request(self, request_conn)
 
     def accept(self, headers: HTTPHeaders, connection: HTTPConnection) -> asyncio.Task[None] | None:
@@ -123,32 +130,44 @@ class _Request(HTTPMessageDelegate):
 
 
 async def _serve(run: Runner, connection: HTTPConnection) -> None:
+    sink = _ConnectionSink(connection)
     try:
-        await run(_ConnectionSink(connection))
-    except StreamClosedError:
+        await run(sink)
+    except ClientLeftError:
         logger.debug("the client left while an answer was written")
     except Exception:
         logger.exception("an exchange failed inside OmniRoute")
+    finally:
+        if not sink.ended:
+            sink.abort()
 
 
 class _ConnectionSink:
-    """Writes an answer to a tornado connection (chunked unless it has a length); leaving surfaces as StreamClosedError."""
+    """Writes an answer to a tornado connection (chunked unless it has a length); leaving surfaces as ClientLeftError."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         self._connection = connection
+        self.ended = False
 
     def start(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         lines = HTTPHeaders()
         for name, value in headers:
-            lines.add(name, value)
-        written = self._connection.write_headers(ResponseStartLine("HTTP/1.1", status, ""), lines)
+            with suppress(HTTPInputError):  # characters that no header may carry; better lost than the whole answer
+                lines.add(name, value)
+        line = ResponseStartLine("HTTP/1.1", status, reasons.get(status, ""))
+        written = self._connection.write_headers(line, lines)
         written.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     async def write(self, chunk: bytes) -> None:
-        await self._connection.write(chunk)
+        try:
+            await self._connection.write(chunk)
+        except StreamClosedError as error:
+            raise ClientLeftError from error
 
     def finish(self) -> None:
         self._connection.finish()
+        self.ended = True
 
     def abort(self) -> None:
+        self.ended = True
         self._connection.detach().close()  # type: ignore[attr-defined]  # HTTP1Connection has it

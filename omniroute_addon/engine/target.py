@@ -1,6 +1,6 @@
 """Where a candidate's call goes: URL, headers and body of the upstream request. Pure."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from omniroute_addon.config.models import Account, Provider, Snapshot
 from omniroute_addon.engine import headers as header_rules
@@ -26,11 +26,12 @@ def dial(call: Call, candidate: Candidate, wire: WireRequest, passthrough: bool,
     # A passthrough's wire carries the client's own headers, credentials included: only the protocol goes on.
     said = header_rules.for_same_format(call.headers) if passthrough else dict(wire.headers)
     said |= {"content-type": "application/json", "user-agent": USER_AGENT} | dict(provider.headers)
-    said |= {"accept-encoding": "identity"} | credential(provider, candidate.account)
+    key = credential(provider, candidate.account)
+    said |= {"accept-encoding": "identity"} | key
     # An address that the user wrote is called as written.
     query = "&".join(part for part in ("" if provider.overridden else provider.query, wire.query) if part)
     url = join(provider.base_url, FORMATS[provider.format].base_path, wire.path, query)
-    return Dial(wire.method, url, tuple(said.items()), wire.body)
+    return Dial(wire.method, url, tuple(said.items()), wire.body, frozenset(key))
 
 
 def credential(provider: Provider, account: Account | None) -> dict[str, str]:
@@ -50,21 +51,31 @@ def origin_url(call: Call, snapshot: Snapshot) -> str:
         )
     default = {"https": 443, "http": 80}[call.scheme]
     port = "" if call.port == default else f":{call.port}"
-    return f"{call.scheme}://{call.host}{port}{call.path}"
+    host = f"[{call.host}]" if ":" in call.host else call.host
+    return f"{call.scheme}://{host}{port}{call.path}"
 
 
 def join(base_url: str, base_path: str, path: str, query: str, *, keep_credentials: bool = False) -> str:
-    """``base_url`` plus what ``path`` has beyond the format's ``base_path``, and both queries.
+    """``base_url`` plus what ``path`` has beyond the format's ``base_path``, and both queries, each parameter as written.
 
     >>> join("https://x/v1beta/models", "/v1beta/models", "/v1beta/models/m:generateContent", "alt=sse")
     'https://x/v1beta/models/m:generateContent?alt=sse'
     """
     base = urlsplit(base_url)
     _, found, rest = path.partition(base_path)
-    suffix = rest if found else ""
-    pairs = dict(parse_qsl(base.query, keep_blank_values=True))
-    pairs |= {n: v for n, v in parse_qsl(query, keep_blank_values=True) if keep_credentials or n != "key"}
-    return base._replace(path=base.path.rstrip("/") + suffix, query=urlencode(pairs)).geturl()
+    if not found:
+        # The same call under another address: /zen/v1/models/m:generateContent, /backend-api/codex/responses.
+        _, _, rest = path.partition("/" + base_path.rpartition("/")[2])
+    asked = [
+        part for part in query.split("&") if part and (keep_credentials or not header_rules.is_credential(_name(part)))
+    ]
+    names = {_name(part) for part in asked}
+    own = [part for part in base.query.split("&") if part and _name(part) not in names]
+    return base._replace(path=base.path.rstrip("/") + rest, query="&".join(own + asked)).geturl()
+
+
+def _name(parameter: str) -> str:
+    return unquote_plus(parameter.partition("=")[0])
 
 
 def _split(path: str) -> tuple[str, str]:

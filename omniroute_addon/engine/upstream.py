@@ -6,8 +6,10 @@ Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
@@ -16,6 +18,7 @@ import certifi
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Dial
 
 type FaultKind = Literal["dns", "connect", "tls", "timeout-connect", "timeout-idle", "cut"]
@@ -38,19 +41,26 @@ class Answer:
     """An open answer: status and headers are here, the body is read with :meth:`chunks`."""
 
     def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
         self._stream = response.stream
+        self._chunks = self._received()
         self.status = response.status_code
         self.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name), "")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, content encoding untouched. Raises UpstreamError (``cut``, ``timeout-idle``)."""
-        assert isinstance(self._stream, httpx.AsyncByteStream)
+        return self._chunks
+
+    async def _received(self) -> AsyncGenerator[bytes]:
+        stream = aiter(self._stream)
+        assert isinstance(stream, AsyncGenerator)
         try:
-            async for chunk in self._stream:
-                yield chunk
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _mapped(error) from error
 
@@ -58,16 +68,16 @@ class Answer:
         """The whole body, at most ``limit`` bytes of it."""
         parts: list[bytes] = []
         size = 0
-        async with aclosing(self.chunks()) as chunks:
-            async for chunk in chunks:
-                parts.append(chunk)
-                size += len(chunk)
-                if size >= limit:
-                    break
+        async for chunk in self._chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= limit:
+                break
         return b"".join(parts)[:limit]
 
     async def aclose(self) -> None:
-        assert isinstance(self._stream, httpx.AsyncByteStream)
+        """Close the connection unless the body was read to its end. Never raises."""
+        await self._chunks.aclose()
         with suppress(httpx.HTTPError, aiohttp.ClientError, OSError):
             await self._stream.aclose()
 
@@ -78,6 +88,16 @@ class Answer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+@dataclass(slots=True)
+class _Connection:
+    """The connection that a call got."""
+
+    reused: bool = False
+
+
+_CONNECTION: ContextVar[_Connection] = ContextVar("connection")
 
 
 class Upstreams:
@@ -91,32 +111,50 @@ class Upstreams:
     async def open(self, call: Dial, *, connect: float, idle: float) -> Answer:
         """Send the request and wait for the status line. ``connect`` and ``idle`` are seconds. Raises UpstreamError.
 
-        A kept-alive connection may have been closed by the provider the moment we use it; the call is then sent once
-        more on a fresh one, since nothing of it was answered.
+        A kept-alive connection may have been closed by the provider the moment we use it; the call is then sent again,
+        since nothing of it was answered. A fresh connection that breaks is a failure: its call may have been worked on.
         """
-        request = httpx.Request(
-            call.method,
-            call.url,
-            headers=list(call.headers),
-            content=call.body,
-            extensions={"timeout": {"connect": connect, "read": idle, "pool": None}},
-        )
         try:
-            try:
-                response = await self._transport.handle_async_request(request)
-            except httpx.HTTPError as error:
-                if not isinstance(error.__cause__, aiohttp.ServerDisconnectedError):
-                    raise
-                response = await self._transport.handle_async_request(request)
-        except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
+            request = httpx.Request(
+                call.method,
+                call.url,
+                headers=[(_raw(name), _raw(value)) for name, value in call.headers],
+                content=call.body,
+                extensions={"timeout": {"connect": connect, "read": idle, "pool": connect}},
+            )
+            while True:
+                connection = _Connection()
+                _CONNECTION.set(connection)
+                try:
+                    return Answer(await self._transport.handle_async_request(request))
+                except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+                    if not (connection.reused and _stale(error)):
+                        raise
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
             raise _mapped(error) from error
-        return Answer(response)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
 
 
+def _raw(text: str) -> bytes:
+    """A header's bytes; mitmproxy keeps those that are no UTF-8 as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+async def _reused(_session: object, _context: object, _params: object) -> None:
+    _CONNECTION.get().reused = True
+
+
+def _stale(error: Exception) -> bool:
+    """Whether a connection broke in the way of one that the other side had closed before."""
+    cause = error.__cause__ or error
+    return isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError)
+
+
 def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_reused)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=_KEEPALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -124,6 +162,7 @@ def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
         max_line_size=_LINE_LIMIT,
         max_field_size=_LINE_LIMIT,
         trust_env=False,
+        trace_configs=[trace],
     )
 
 
@@ -141,4 +180,5 @@ def _mapped(error: Exception) -> UpstreamError:
         case aiohttp.ClientConnectorError():
             return UpstreamError("connect", f"cannot connect: {cause}")
         case _:
-            return UpstreamError("cut", f"the connection broke: {cause or type(cause).__name__}")
+            said = header_rules.redact_query(str(cause)) or type(cause).__name__
+            return UpstreamError("cut", f"the connection broke: {said}")

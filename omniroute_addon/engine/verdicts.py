@@ -1,5 +1,7 @@
 """Outcomes put into words for the client: what one failure was, and what is left to say when all targets failed. Pure."""
 
+from dataclasses import replace
+
 import orjson
 
 from omniroute_addon.accounts.health import Health
@@ -41,6 +43,19 @@ def failure_of(outcome: Outcome) -> hub.Failure:
     return hub.Failure("server", _WORDS.get(outcome.kind, outcome.kind), 502)
 
 
+def dated(failure: hub.Failure, now: float) -> hub.Failure:
+    """The failure with its reset, an instant that the translators leave in ``raw``, as seconds from ``now`` (Unix)."""
+    if failure.retry_after is not None or not isinstance(failure.raw, dict):
+        return failure
+    inner = failure.raw.get("error")
+    for place in (failure.raw, inner if isinstance(inner, dict) else {}):
+        for name in ("reset", "resets_at"):
+            instant = place.get(name)
+            if isinstance(instant, int | float) and not isinstance(instant, bool) and instant > now:
+                return replace(failure, retry_after=instant - now)
+    return failure
+
+
 def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health: Health, now: float) -> hub.Failure:
     """The answer when no target is left: the most hopeful failure, when to come back, and what was tried."""
     if plan.error is not None:
@@ -49,6 +64,7 @@ def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health:
     waits += [until - now for candidate, _ in failures if (until := health.until(candidate, now)) is not None]
     waits += [failure.retry_after for _, failure in failures if failure.retry_after is not None]
     soonest = max(1.0, min(waits)) if waits else None
+    kind: hub.FailureKind
     if failures:
         kind, status = min(((f.kind, f.status) for _, f in failures), key=lambda said: _HOPE.index(said[0]))
         transient = kind in ("server", "cut", "timeout", "overloaded")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from omniroute_addon.config.models import Snapshot
+from omniroute_addon.config.models import Operation, Snapshot
 from omniroute_addon.routing.names import listed
 from translators import FORMATS, WireResponse, hub
 
@@ -15,7 +15,7 @@ class Endpoint:
     """A gateway call that is routed like an intercepted one."""
 
     format: str
-    operation: str
+    operation: Operation
     prefix: str = ""
     """A provider that the path names: it goes before the model unless the model already has it."""
 

@@ -224,8 +224,13 @@ class ChatStreamRenderer:
 
     def _add_extra(self, state: _Open, extra: Extra) -> bytes:
         if isinstance(state.part, ToolCall) and (fields := own(extra)) and not self._legacy:
-            return self._chunk({"tool_calls": [{"index": state.call, **fields}]})
+            return self._call_fields(state, state.part, fields)
         return b""
+
+    def _call_fields(self, state: _Open, call: ToolCall, fields: Mapping[str, JSON]) -> bytes:
+        """Fields beside the arguments; OpenAI's SDK breaks on a piece of a call that has no arguments at all."""
+        body: dict[str, JSON] = {"custom": {"input": ""}} if call.custom else {"function": {"arguments": ""}}
+        return self._chunk({"tool_calls": [{"index": state.call, **body, **fields}]})
 
     def _think(self, state: _Open, piece: str) -> bytes:
         if state.empty:
@@ -251,11 +256,11 @@ class ChatStreamRenderer:
             case Thinking():
                 details = client_details((Thinking("", state.signature),))
                 return self._chunk({"reasoning_details": details}) if details else b""
-            case ToolCall(custom=custom):
-                said = self._arguments(state, "{}") if state.empty and not custom else b""
+            case ToolCall() as call:
+                said = self._arguments(state, "{}") if state.empty and not call.custom else b""
                 signature = render_call_signature(state.signature, client=True)
                 if signature and not self._legacy:
-                    said += self._chunk({"tool_calls": [{"index": state.call, **signature}]})
+                    said += self._call_fields(state, call, signature)
                 return said
             case _:
                 return b""
