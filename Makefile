@@ -33,7 +33,7 @@ test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/benchmarks
 
 bench: $(STAMP)
-	@$(BIN)/python -m pytest tests/benchmarks -n 0 --timeout 0 -s
+	@$(BIN)/python -m tests.benchmarks
 
 clean:
 	@rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,70 @@
+"""The LLM contentview on flows as our addon leaves them: every format, whole and stream, errors, and what is not ours."""
+
+import json
+from collections.abc import Generator
+
+import pytest
+from mitmproxy import contentviews, http
+from mitmproxy.test import taddons, tflow
+
+from omniroute_addon.addons.contentview import LLM
+from omniroute_addon.addons.inspect import KEY
+from tests.servers import answers
+from tests.servers.answers import FORMATS, Answer, Call
+
+ANSWER = Answer(
+    pieces=("Let me", " look."),
+    thinking="The user wants it.",
+    calls=(Call("call_1", "read_file", '{"path":"README.md"}'),),
+)
+SAID = ("Let me look.", "💭 The user wants it.", "→ read_file", '"path": "README.md"', "usage: input 11", "output 7")
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Generator[None]:
+    with taddons.context():
+        contentviews.add(LLM())
+        yield
+
+
+def _flow(form: str, body: bytes, content_type: str, status: int = 200) -> http.HTTPFlow:
+    flow = tflow.tflow()
+    flow.request = http.Request.make("POST", "https://api.test/any", b"{}")
+    flow.response = http.Response.make(status, body, {"content-type": content_type})
+    flow.metadata[KEY] = {"format": form}
+    return flow
+
+
+def _shown(flow: http.HTTPFlow) -> contentviews.ContentviewResult:
+    assert flow.response is not None
+    return contentviews.prettify_message(flow.response, flow)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_whole_answer_is_what_the_model_said(form: str) -> None:
+    shown = _shown(_flow(form, answers.whole(form, ANSWER, "m"), "application/json"))
+    assert (shown.view_name, [words for words in SAID if words not in shown.text]) == ("LLM", [])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_stream_is_the_assembled_answer(form: str) -> None:
+    shown = _shown(_flow(form, b"".join(answers.events(form, ANSWER, "m")), "text/event-stream"))
+    assert (shown.view_name, [words for words in SAID if words not in shown.text]) == ("LLM", [])
+
+
+def test_a_gemini_stream_as_json_array_is_the_assembled_answer() -> None:
+    body = json.dumps(answers.gemini_chunks(ANSWER, "m")).encode()
+    shown = _shown(_flow("gemini", body, "application/json"))
+    assert (shown.view_name, [words for words in SAID if words not in shown.text]) == ("LLM", [])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_cut_stream_shows_what_came(form: str) -> None:
+    events = answers.events(form, ANSWER, "m")
+    shown = _shown(_flow(form, b"".join(events[: len(events) // 2]), "text/event-stream"))
+    assert shown.view_name == "LLM"
+
+
+def test_a_page_in_place_of_an_answer_is_shown_as_it_is() -> None:
+    shown = _shown(_flow("openai-chat", b"<html>log in</html>", "text/html"))
+    assert "<html>log in</html>" in shown.text
