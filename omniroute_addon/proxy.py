@@ -174,7 +174,7 @@ async def _serve(
         opts.update(
             web_host=host, web_port=port, web_open_browser=False, web_columns=WEB_COLUMNS, client_replay_concurrency=-1
         )
-    opts.set("termlog_verbosity=warn")
+    opts.set("termlog_verbosity=alert")
     try:
         opts.set(*settings)
     except exceptions.OptionsError as error:
@@ -211,6 +211,10 @@ def _on_signals(running: master.Master, omniroute: OmniRoute) -> None:
             running.shutdown()
 
     def once() -> None:
+        # An impatient second signal must not turn a clean end, which takes 5 s at most, into a failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
         if not stopping:
             stopping.append(loop.create_task(stop()))
 

@@ -116,9 +116,13 @@ class Inspect:
 
         def passed(chunk: bytes) -> bytes:
             tape.add(chunk)
+            if exposed(flow):
+                self.hide_response(flow)
             return chunk
 
         flow.response.stream = passed
+        if flow.is_replay:
+            self.hide_response(flow)
 
     def keep_secrets(self, flow: http.HTTPFlow) -> None:
         if self._view() is not None and exposed(flow):

@@ -9,8 +9,9 @@ becomes an error in the client's own format. Three kinds of flow exist:
 - *routed*: its request goes to the relay with an empty body (the exchange has the bytes already). When the relay has
   taken it, the flow gets its own address back, so that mitmweb shows the call that the tool made, without secrets.
 
-Every replay is sent by the relay, also that of an attempt or of an untouched call (*resent*: straight to its address):
-mitmproxy itself could only send a flow that carries its secrets while everybody can look at it.
+An untouched call whose provider has another address in the rules, and every replay of an attempt or of an untouched
+call, is sent by the relay too (*resent*: straight to its address). mitmproxy itself would let the sixth parallel stream of
+one client connection wait for the first five, and could only replay a flow that carries its secrets for all to see.
 """
 
 import logging
@@ -74,8 +75,6 @@ class Intercept:
         self._inspect = inspect
         self._load: dict[tuple[str, int], int] = {}
         """Streams by client connection and relay port."""
-        self._redirected: dict[str, str] = {}
-        """Flow id → the URL that the client dialled."""
         self._pending: dict[str, Callable[[], None]] = {}
         """Flow id → what to undo when a routed flow dies before the relay has taken it."""
 
@@ -121,13 +120,9 @@ class Intercept:
         if role(flow) == "attempt":
             self._inspect.answering(flow)
             return
-        if url := self._redirected.pop(flow.id, None):
-            flow.request.url = url
         if role(flow) == "untouched":
             self._inspect.hide_request(flow)
             self._inspect.listen(flow, self._engine.snapshot.view.max_body)
-            if flow.is_replay:
-                self._inspect.answering(flow)
             return
         flow.response.stream = True
         if role(flow) == "exchange":
@@ -137,8 +132,6 @@ class Intercept:
             self._inspect.forget_body(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if url := self._redirected.pop(flow.id, None):
-            flow.request.url = url
         self._undo(flow)
 
     def _undo(self, flow: http.HTTPFlow) -> None:
@@ -187,12 +180,15 @@ class Intercept:
             _answer(flow, listed or endpoints.not_found(request.method, request.path))
 
     def _untouched(self, flow: http.HTTPFlow, request: http.Request, call: Call) -> None:
-        if not flow.is_replay:
-            self._redirect(flow, call)
-            return
+        """No rule: as dialled, unless the user gave the tool's own provider another address."""
         flow.metadata[KEY] = {"role": "untouched", "format": call.format}
-        flow.comment = flow.marked = ""
-        self._resend(flow, request, origin_url(call, self._engine.snapshot))
+        snapshot = self._engine.snapshot
+        provider = snapshot.providers.get(call.provider or "")
+        if flow.is_replay:
+            flow.comment = flow.marked = ""
+        elif provider is None or not provider.overridden:
+            return
+        self._resend(flow, request, origin_url(call, snapshot))
 
     def _knock(self, flow: http.HTTPFlow) -> Knock | None:
         request = flow.request
@@ -209,14 +205,6 @@ class Intercept:
         surface = match.surface
         return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
 
-    def _redirect(self, flow: http.HTTPFlow, call: Call) -> None:
-        """No rule: as dialled, unless the user gave the tool's own provider another address."""
-        flow.metadata[KEY] = {"role": "untouched", "format": call.format}
-        provider = self._engine.snapshot.providers.get(call.provider or "")
-        if provider is not None and provider.overridden:
-            self._redirected[flow.id] = flow.request.url
-            flow.request.url = origin_url(call, self._engine.snapshot)
-
     def _route(self, flow: http.HTTPFlow, call: Call, chosen: Plan) -> None:
         exchange = self._engine.exchange(call, chosen, self._inspect)
         self._inspect.routed(flow, exchange)
@@ -225,10 +213,11 @@ class Intercept:
     def _resend(self, flow: http.HTTPFlow, request: http.Request, url: str) -> None:
         """Send the call straight to ``url``, without rules."""
         headers = [pair for pair in request.headers.items(multi=True) if pair[0].lower() not in header_rules.HOP_BY_HOP]
+        form = flow.metadata.get(KEY, {}).get("format") or _nearest_format(flow)
         call = Dial(request.method, url, tuple(headers), request.raw_content or b"")
 
         async def run(sink: Sink) -> None:
-            await self._engine.resend(call, sink)
+            await self._engine.resend(call, form, sink)
 
         self._to_relay(flow, str(uuid.uuid4()), run, lambda: None)
 
@@ -373,7 +362,7 @@ def _restore(flow: http.HTTPFlow, original: _Address) -> None:
     request.headers = http.Headers(original.headers)
     request.data.scheme = original.scheme.encode()
     request.data.host, request.data.port = original.host, original.port
-    request.path = header_rules.redact_query(original.path)
+    request.path = original.path
 
 
 def _refuse_websocket(flow: http.HTTPFlow) -> None:

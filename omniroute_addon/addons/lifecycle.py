@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mitmproxy import contentviews, ctx, exceptions
 from mitmproxy.addonmanager import Loader
+from mitmproxy.log import ALERT
 from mitmproxy.utils import asyncio_utils
 
 from omniroute_addon.accounts.vault import from_vault
@@ -89,7 +90,7 @@ class OmniRoute:
                 case snapshot:
                     self.engine.use(snapshot)
                     self._inspect.max_flows, self._inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
-                    logger.info("new rules from %s", snapshot.source)
+                    logger.log(ALERT, "new rules from %s", snapshot.source)
                     missing = self.engine.uncovered
                     if missing:
                         logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))

@@ -71,7 +71,7 @@ class Engine:
             observer=observer,
         )
 
-    async def resend(self, call: Dial, sink: Sink) -> None:
-        """One upstream call again, straight to where it went."""
+    async def resend(self, call: Dial, form: str, sink: Sink) -> None:
+        """One upstream call as it is, straight to its address."""
         assert self._upstreams is not None, "start() comes first"
-        await resend(call, self._upstreams, self.snapshot.timeouts, sink)
+        await resend(call, form, self._upstreams, self.snapshot.timeouts, sink)

@@ -1,20 +1,20 @@
-"""One upstream call again, as it is: no plan, no translation, no fallback. What replaying an attempt does."""
-
-import orjson
+"""One upstream call as it is: no plan, no translation, no fallback."""
 
 from omniroute_addon.config.models import Timeouts
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Dial, Sink
 from omniroute_addon.engine.upstream import UpstreamError, Upstreams
+from translators import FORMATS, hub
 
 
-async def resend(call: Dial, upstreams: Upstreams, timeouts: Timeouts, sink: Sink) -> None:
-    """Write the upstream's answer to the sink; a call that cannot be made is a 502 that says why."""
+async def resend(call: Dial, form: str, upstreams: Upstreams, timeouts: Timeouts, sink: Sink) -> None:
+    """Write the upstream's answer to the sink; a call that cannot be made is a 502 in the wire format ``form``."""
     try:
         answer = await upstreams.open(call, connect=timeouts.connect, idle=timeouts.idle)
     except UpstreamError as error:
-        sink.start(502, [("content-type", "application/json")])
-        await sink.write(orjson.dumps({"error": {"type": error.kind, "message": str(error)}}))
+        refusal = FORMATS[form].render_error(hub.Failure("server", str(error), 502))
+        sink.start(refusal.status, [*refusal.headers.items(), ("content-length", str(len(refusal.body)))])
+        await sink.write(refusal.body)
         sink.finish()
         return
     async with answer:

@@ -36,7 +36,7 @@ def _held_by(gate: Gate, way: str) -> Say:
     return Say(ANSWER, gates={next(number for number, event in enumerate(said) if b"open." in event): gate})
 
 
-@pytest.mark.parametrize("way", ["passthrough", "translated"])
+@ways
 def test_thirty_streams_on_one_connection_are_all_open_at_once(
     way: str, provider: Provider, start_proxy: StartProxy
 ) -> None:

@@ -83,3 +83,10 @@ def test_a_call_without_an_answer_gets_an_overload_that_sdks_retry(
     assert response.status_code == 529
     assert said_error("anthropic-messages", response.json())
     assert proxy.process.wait(STOP_SECONDS) == 0
+
+
+def test_an_impatient_second_and_third_signal_change_nothing(provider: Provider, start_proxy: StartProxy) -> None:
+    proxy = start_proxy(targets(up=provider) + routes("up-openai-chat/m"))
+    while proxy.process.poll() is None:
+        proxy.process.send_signal(signal.SIGTERM)
+    assert proxy.process.returncode == 0

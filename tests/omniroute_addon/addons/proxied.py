@@ -70,7 +70,6 @@ class Proxied:
         """What is still kept for flows; nothing once they have ended."""
         held = {
             "pending": self.intercept._pending,
-            "redirected": self.intercept._redirected,
             "load": self.intercept._load,
             "waiting": self.engine.relay._waiting,
             "routed": self.inspect._routed,

@@ -108,19 +108,28 @@ def test_a_call_without_a_rule_goes_where_it_was_going() -> None:
 def test_a_call_without_a_rule_follows_the_users_address_and_shows_its_own(dies: bool) -> None:
     async def main(on: Proxied) -> None:
         asked = on.ask(flow())
-        assert asked.request.url == f"{on.provider.url}/v1/messages"
         if dies:
             asked.error = Error("gone")
             on.intercept.error(asked)
             on.inspect.error(asked)
         else:
-            asked.response = http.Response.make(200)
-            on.intercept.responseheaders(asked)
-            on.inspect.response(asked)
+            assert b"message_stop" in await on.answer(asked)
+            assert on.provider.last.body == HELLO
+            assert on.provider.last.header("x-api-key") == f"{CANARY}-key"
         asked.live = False
         assert asked.request.url == "https://api.anthropic.com/v1/messages"
         assert CANARY not in text(asked)
         assert not on.leftovers()
+
+    scene(main, GOOD, targets=None)
+
+
+def test_a_call_without_a_rule_whose_address_is_dead_is_an_error_in_the_clients_format() -> None:
+    async def main(on: Proxied) -> None:
+        asked = on.ask(flow())
+        await on.provider.__aexit__(None, None, None)
+        body = orjson.loads(await on.answer(asked))
+        assert (asked.response.status_code, body["type"]) == (502, "error")
 
     scene(main, targets=None)
 
