@@ -1,4 +1,4 @@
-# make setup | demo | test | bench | lint. Every target makes .venv first when it is missing or out of date.
+# make setup | demo | test | bench | lint | schema. Every target makes .venv first when it is missing or out of date.
 
 SHELL := /bin/sh
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 WORKERS ?= auto
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench schema clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -30,10 +30,13 @@ lint: $(STAMP)
 	@$(BIN)/lint-imports --no-logo
 
 test: lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/benchmarks
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/benchmarks
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks
+
+schema: $(STAMP)
+	@$(BIN)/omniroute check --schema > config/.schema && mv config/.schema config/omniroute.schema.json
 
 clean:
 	@rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, urlsplit
 
 type Shell = Literal["bash", "zsh", "fish", "powershell"]
 
@@ -63,6 +64,14 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy")
 BYPASS_VARIABLES = ("NO_PROXY", "no_proxy")
 ADDED_TRUST = ("NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE")
 REPLACED_TRUST = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def proxy_address(url: str, key: str | None) -> str:
+    """The proxy's address for a tool on this machine: one that can be dialled, with the key that the proxy asks for."""
+    parts = urlsplit(url)
+    host = {"0.0.0.0": LOOPBACK[0], "::": f"[{LOOPBACK[2]}]"}.get(parts.hostname or "")  # noqa: S104 -- not bound here
+    place = parts.netloc if host is None else f"{host}:{parts.port}"
+    return parts._replace(netloc=f"omniroute:{quote(key, safe='')}@{place}" if key else place).geturl()
 
 
 def variables(

@@ -34,7 +34,7 @@ from mitmproxy.tools.web.master import WebMaster
 
 from omniroute_addon import ca
 from omniroute_addon.accounts.vault import from_vault
-from omniroute_addon.addons.intercept import GATEWAY_HOST
+from omniroute_addon.addons.gate import GATEWAY_HOST
 from omniroute_addon.addons.lifecycle import OmniRoute
 from omniroute_addon.addons.page import WideComments
 from omniroute_addon.addons.view import RedactedView
@@ -210,16 +210,19 @@ def _on_signals(running: master.Master, omniroute: OmniRoute) -> None:
         finally:
             running.shutdown()
 
-    def once() -> None:
-        # An impatient second signal must not turn a clean end, which takes 5 s at most, into a failure.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+    def begin() -> None:
         if not stopping:
             stopping.append(loop.create_task(stop()))
 
+    def once(_number: int, _frame: object) -> None:
+        # In the handler itself and not in the loop: the kernel must drop a storm of signals, or Python does nothing but
+        # handle them. An impatient second one must not turn a clean end, which takes 5 s at most, into a failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        loop.call_soon_threadsafe(begin)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, once)
+        signal.signal(number, once)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 

@@ -6,11 +6,23 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.provider import Provider, serving
 from tests.servers.proxy import Proxy, running
 
+settings.register_profile("patient", deadline=None)  # a busy machine is not a defect
+settings.load_profile("patient")
+
 type StartProxy = Callable[..., Proxy]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_data_dir_of_the_developer_s(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """What runs in the tests' own process keeps its data elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMNIROUTE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 
 import orjson
 import pytest
@@ -10,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import hub_cases as cases
-from translators import FORMATS, Format, FormatError, Profile, Unsupported, WireRequest, bridge, hub
-from translators.fold import Fold, unfold
+from tests import wires
+from tests.wires import events_before_breach, events_of, folded, well_formed, wire_of
+from translators import FORMATS, Format, FormatError, Unsupported, WireRequest, bridge, hub
+from translators.fold import unfold
 from translators.signatures import PREFIX, wrap
 
 NAMES = sorted(FORMATS)
@@ -24,57 +25,13 @@ every_answer = pytest.mark.parametrize("answer", cases.ANSWERS.values(), ids=cas
 every_request = pytest.mark.parametrize("request_", cases.REQUESTS.values(), ids=cases.REQUESTS)
 
 
-def wire_of(name: str, request: hub.Request) -> WireRequest:
-    """The request as a client of this format would send it; Gemini streams as server-sent events."""
-    return FORMATS[name].render_request(request, Profile(), [])
-
-
 def stream_of(format_: Format, events: list[hub.Event], asked: hub.Request = ASKED) -> bytes:
-    renderer = format_.stream_renderer(asked, [])
-    return b"".join(renderer.render(event) for event in events) + renderer.close()
-
-
-def events_of(format_: Format, data: bytes, cuts: list[int] | None = None) -> list[hub.Event]:
-    parser = format_.stream_parser()
-    events: list[hub.Event] = []
-    edges = [0, *sorted(cuts or []), len(data)]
-    for start, end in pairwise(edges):
-        events += parser.feed(data[start:end])
-    return events + parser.close()
+    return wires.stream_of(format_, events, asked)
 
 
 def alike(kind: hub.FailureKind, wanted: hub.FailureKind) -> bool:
     """OpenAI has one word for a broken and for an overloaded server."""
     return kind == wanted or {kind, wanted} == {"server", "overloaded"}
-
-
-def folded(events: list[hub.Event]) -> hub.Response:
-    fold = Fold()
-    for event in events:
-        fold.add(event)
-    assert fold.failure is None, fold.failure
-    return fold.response()
-
-
-def well_formed(events: list[hub.Event]) -> None:
-    """Every part that was started has ended, indexes are used once, and one end stands last."""
-    opened: set[int] = set()
-    seen: set[int] = set()
-    for event in events:
-        match event:
-            case hub.PartStarted(index, _):
-                assert index not in seen
-                seen.add(index)
-                opened.add(index)
-            case hub.PartDelta(index, _):
-                assert index in opened
-            case hub.PartEnded(index):
-                opened.remove(index)
-            case _:
-                pass
-    assert not opened
-    assert sum(isinstance(event, hub.Finished | hub.Failed) for event in events) == 1
-    assert isinstance(events[-1], hub.Finished | hub.Failed)
 
 
 # ── one format ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +97,18 @@ def test_streamed_answer_survives_its_own_format(name: str, answer: hub.Response
 def test_any_split_of_a_stream_gives_the_same_events(name: str, answer: hub.Response) -> None:
     data = stream_of(FORMATS[name], unfold(answer))
     assert events_of(FORMATS[name], data, list(range(1, len(data)))) == events_of(FORMATS[name], data)
+
+
+@every_format
+@pytest.mark.parametrize("breach", [b"data: {\n\n", b"data: \xff\n\n", b"data: [" + b"[" * 5000 + b"\n\n"])
+def test_what_came_before_a_breach_comes_out_however_the_bytes_are_cut(name: str, breach: bytes) -> None:
+    events = unfold(cases.CALLS_ANSWER)
+    renderer = FORMATS[name].stream_renderer(ASKED, [])
+    data = b"".join([renderer.render(event) for event in events[:-2]]) + breach + b"data: {}\n\n"
+    at_once = events_before_breach(FORMATS[name], data)
+    assert at_once
+    assert at_once == events_before_breach(FORMATS[name], data, range(1, len(data)))
+    assert at_once == events_before_breach(FORMATS[name], data, range(7, len(data), 7))
 
 
 @every_format

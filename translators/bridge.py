@@ -4,11 +4,13 @@
 :class:`Passthrough`: the request keeps every byte but the model's, the answer keeps every byte, and a stream parser
 only listens. Everything else is a :class:`Translation`:
 
-    request   client.parse_request → model → memory.recall → tools.lower → upstream.render_request
-    answer    upstream parser → tools.lift → memory.Keeper → client renderer
+    request   client.parse_request → model → memory.recall → signatures → tools.lower → upstream.render_request
+    answer    upstream parser → signatures → (think_tags) → tools.lift → memory.Keeper → client renderer
 
-Whether the upstream streams is decided by its first bytes, not by what was asked: ``{`` opens a whole answer, ``[`` a
-JSON array stream, ``data:`` or the like server-sent events; the content type counts where these say nothing. Whole
+A passthrough, too, keeps signatures from those who did not make them: in the request by the format's ``disown``, in the
+answer by remembering who made which (see ``signatures``).
+
+Whether the upstream streams is decided by its first bytes, not by what was asked (see ``answer``). Whole
 answers are unfolded for a client that streams, streams are folded for one that does not.
 
 Whoever drives a bridge looks at ``failure``, ``meaningful`` and ``finished`` before it commits to the answer, and calls
@@ -18,18 +20,20 @@ Whoever drives a bridge looks at ``failure``, ``meaningful`` and ``finished`` be
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, assert_never
+from functools import partial
+from typing import assert_never
 
 from translators import hub
+from translators.answer import Answer, Kind
 from translators.errors import FormatError, Unsupported
-from translators.fold import Fold, unfold
-from translators.format import Format, Profile, StreamParser, StreamRenderer, WireRequest, WireResponse
+from translators.fold import Fold
+from translators.format import Format, Profile, StreamRenderer, WireRequest, WireResponse
 from translators.formats import FORMATS
-from translators.memory import Keeper, Memory, recall
+from translators.memory import Keeper, Memory, disprove, maker_of, recall
+from translators.ownership import admitted, signed_event
+from translators.signatures import Reader, Trust, origin_of, unknown
+from translators.think_tags import TagSplitter
 from translators.tools import ToolAdapter
-
-MAX_WHOLE = 64 * 1024 * 1024
-"""Bytes of a whole answer."""
 
 _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
@@ -45,28 +49,42 @@ def bridge(
     profile: Profile | None = None,
     memory: Memory | None = None,
     wire: WireRequest | None = None,
+    origin: str | None = None,
+    home: str | None = None,
+    trust: Trust = "told",
 ) -> "Bridge":
     """The bridge for one attempt. Raises Unsupported for the name of a format that does not exist.
 
     With ``wire``, the request to come, a profile that has nothing to change in it does not stand in a passthrough's way.
+    ``origin`` names who answers: signatures go back only to the format *and* the origin that they came from; without
+    it the format alone decides. ``home`` is the origin that the client itself talks to, whose signatures it holds.
+    ``trust`` is for asking again after signatures were refused.
     """
     for name in (client, upstream):
         if name not in FORMATS:
             raise Unsupported(f"there is no format {name!r}; known are {', '.join(sorted(FORMATS))}")
-    return join(FORMATS[client], FORMATS[upstream], profile or Profile(), memory, wire)
+    return join(
+        FORMATS[client], FORMATS[upstream], profile or Profile(), memory, wire, origin=origin, home=home, trust=trust
+    )
 
 
 def join(
-    client: Format, upstream: Format, profile: Profile, memory: Memory | None, wire: WireRequest | None = None
+    client: Format,
+    upstream: Format,
+    profile: Profile,
+    memory: Memory | None,
+    wire: WireRequest | None = None,
+    *,
+    origin: str | None = None,
+    home: str | None = None,
+    trust: Trust = "told",
 ) -> "Bridge":
     """As :func:`bridge`, for formats that need not be registered."""
+    known = unknown if memory is None else partial(maker_of, memory)
+    reader = Reader(client.name, origin, home, known, profile.unsigned_thinking, trust)
     if client.name == upstream.name and not profile.alters(None if wire is None else wire.body):
-        return Passthrough(client)
-    return Translation(client, upstream, profile, memory)
-
-
-type _Kind = Literal["unknown", "events", "array", "whole"]
-"""How an answer comes: server-sent events, a growing JSON array, or one body."""
+        return Passthrough(client, memory, reader)
+    return Translation(client, upstream, profile, memory, reader)
 
 
 class Bridge(ABC):
@@ -76,6 +94,8 @@ class Bridge(ABC):
         self.streaming = False
         """The client asked for a stream."""
         self.usage = hub.Usage()
+        """As far as it is known; ``estimated`` until the answer has ended properly."""
+        self._reported = hub.Usage()
         self.stop: hub.Stop | None = None
         self.losses: list[hub.Loss] = []
         self.failure: hub.Failure | None = None
@@ -86,6 +106,11 @@ class Bridge(ABC):
         """The upstream has ended the answer properly."""
         self.model: str | None = None
         """As answered."""
+        self.echoes_model = False
+        """Set it to tell the client the model that it asked for in place of the one that answered, in a translation.
+
+        Claude Code takes the thinking of any other model out of the conversation, so that it could never be given back.
+        """
 
     @property
     @abstractmethod
@@ -127,10 +152,12 @@ class Bridge(ABC):
             case hub.Started(model=model):
                 self.model = model or self.model
             case hub.UsageReported(usage):
-                self.usage = self.usage.merged(usage)
+                self._reported = self._reported.merged(usage)
+                self.usage = self._reported if self.finished else replace(self._reported, estimated=True)
             case hub.Finished(stop):
                 self.stop = stop
                 self.finished = True
+                self.usage = self._reported
             case hub.Failed(failure):
                 self.failure = failure
             case hub.Lost(loss):
@@ -139,67 +166,19 @@ class Bridge(ABC):
                 assert_never(event)
 
 
-class Answer:
-    """The bytes of one upstream answer → events, whether it is a stream or whole."""
-
-    def __init__(self, wire_format: Format) -> None:
-        self._format = wire_format
-        self._parser: StreamParser | None = None
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._ended = False
-        self.kind: _Kind = "unknown"
-
-    def feed(self, chunk: bytes, content_type: str) -> list[hub.Event]:
-        """Raises FormatError."""
-        if self._parser is not None:
-            return self._until_end(self._parser.feed(chunk))
-        self._pieces.append(chunk)
-        self._size += len(chunk)
-        if self._size > MAX_WHOLE:
-            raise FormatError(f"the answer is larger than {MAX_WHOLE} bytes", status_hint=502)
-        if self.kind == "unknown":
-            self.kind = _kind(chunk, content_type)
-        if self.kind in ("unknown", "whole"):
-            return []
-        self._parser = self._format.stream_parser()
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        return self._until_end(self._parser.feed(data))
-
-    def close(self) -> list[hub.Event]:
-        """Raises FormatError. Ends with ``Finished`` or ``Failed``, unless ``feed`` has returned it."""
-        if self._ended:
-            return []
-        if self._parser is not None:
-            return self._until_end(self._parser.close())
-        body = b"".join(self._pieces)
-        self._pieces.clear()
-        if not body.strip():
-            return [hub.Failed(hub.Failure("cut", "the upstream sent an empty answer", 502))]
-        failure = self._format.parse_error(200, {}, body)
-        return [hub.Failed(failure)] if failure else unfold(self._format.parse_response(body))
-
-    def _until_end(self, events: list[hub.Event]) -> list[hub.Event]:
-        """Nothing that comes after the end counts."""
-        if self._ended:
-            return []
-        for number, event in enumerate(events):
-            if isinstance(event, hub.Finished | hub.Failed):
-                self._ended = True
-                return events[: number + 1]
-        return events
-
-
 class Passthrough(Bridge):
     """Same bytes in and out; nothing that the listener does, raising included, changes them."""
 
-    def __init__(self, wire_format: Format) -> None:
+    def __init__(self, wire_format: Format, memory: Memory | None = None, reader: Reader | None = None) -> None:
         super().__init__()
         self._format = wire_format
+        self._reader = reader or Reader(wire_format.name)
+        own = origin_of(wire_format.name, self._reader.maker)
+        self._memory = memory
+        self._keeper = Keeper(memory, own) if memory is not None else None
         self._wire = WireRequest()
         self._content_type = ""
-        self._listener = Answer(wire_format)
+        self._listener = Answer(wire_format, aside=True)
         self._deafened = False
         self._closed = False
         self._outline: list[hub.Event] = []
@@ -214,43 +193,49 @@ class Passthrough(Bridge):
     def request(self, wire: WireRequest, model: str | None = None) -> WireRequest:
         self._wire = wire
         self.streaming = self._format.asks_stream(wire)
-        owned = self._format.disown(wire)
+        owned = self._format.disown(wire, self._reader)
+        if self._reader.refused:
+            self.losses.append(hub.Loss("reasoning", _withheld(len(self._reader.refused))))
+        if self._memory is not None and self._reader.disproves:
+            disprove(self._memory, self._reader.refused, self._format.name)
         return owned if model is None else self._format.retarget(owned, model)
 
     def feed(self, chunk: bytes, content_type: str = "") -> bytes:
-        self.listen(chunk, content_type)
-        return chunk
-
-    def listen(self, chunk: bytes, content_type: str = "") -> None:
-        """Learn from bytes that reach the client on another way (content-encoded)."""
         self._content_type = self._content_type or content_type
         self._tail = chunk[-2:] if len(chunk) > 1 else (self._tail + chunk)[-2:]
-        if self._deafened:
-            return
-        try:
-            events = self._listener.feed(chunk, content_type)
-        except FormatError as error:
-            self._deaf(error)
-        except Exception:  # noqa: BLE001  a defect of the listener must not reach the client's bytes
-            self._deaf(None)
-        else:
-            self._hear(events)
+        if not self._deafened:
+            try:
+                events = self._listener.feed(chunk, content_type)
+            except Exception:  # noqa: BLE001  a defect of the listener must not reach the client's bytes
+                # What our own defect keeps us from reading is taken for good.
+                self._deafened = self.meaningful = True
+            else:
+                self._hear(events)
+        return chunk
+
+    @property
+    def manner(self) -> Kind:
+        """How the answer comes."""
+        return self._listener.kind
+
+    @property
+    def contrary(self) -> bool:
+        """The answer is a stream where none was asked for, or the other way round: nothing that the client can read."""
+        return self.manner == ("whole" if self.streaming else "events")
 
     def close(self) -> bytes:
         if self._closed or self._deafened:
             return b""
         self._closed = True
-        listener = self._listener
         try:
-            events = listener.close()
-        except FormatError as error:
-            self.failure = self.failure or _broken(error, _ending(listener))
-        except Exception:  # noqa: BLE001  as in listen
+            events = self._listener.close()
+        except Exception:  # noqa: BLE001  as in feed
             self.meaningful = True
         else:
             told = self._told
             self._hear(events)
-            self._told = told or listener.kind == "whole"
+            if self._listener.broken is None:
+                self._told = told or self._listener.kind == "whole"
         return b""
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> WireResponse:
@@ -265,7 +250,7 @@ class Passthrough(Bridge):
     def fail(self, failure: hub.Failure) -> bytes:
         """An error event after what has been passed on; nothing where the upstream's own end has gone by.
 
-        Nothing can be said inside of content-encoded bytes, a JSON array or a whole answer: break the connection there.
+        Nothing can be said inside of a JSON array or a whole answer: break the connection there.
         """
         self.failure = self.failure or failure
         if self.finished or self._told:
@@ -291,6 +276,8 @@ class Passthrough(Bridge):
     def _hear(self, events: list[hub.Event]) -> None:
         for event in events:
             self._observe(event)
+            if self._keeper is not None:
+                self._keeper.note(signed_event(event, self._reader.maker))
             match event:
                 case hub.Started() | hub.PartStarted() | hub.PartEnded():
                     self._outline.append(event)
@@ -298,27 +285,31 @@ class Passthrough(Bridge):
                     self._told = True
                 case _:
                     pass
-
-    def _deaf(self, error: FormatError | None) -> None:
-        """Stop listening; what cannot be read is either broken or, by our own defect, taken for good."""
-        self._deafened = True
-        if error is not None:
-            self.failure = self.failure or _broken(error, "server")
-        else:
-            self.meaningful = True
+        self.failure = self.failure or self._listener.broken
 
 
 class Translation(Bridge):
     """Parses what comes and renders it anew, through the hub."""
 
-    def __init__(self, client: Format, upstream: Format, profile: Profile, memory: Memory | None) -> None:
+    def __init__(
+        self, client: Format, upstream: Format, profile: Profile, memory: Memory | None, reader: Reader | None = None
+    ) -> None:
         super().__init__()
+        self._reader = reader or Reader(client.name)
+        self._origin = origin_of(upstream.name, self._reader.maker)
+        at_home = client.name == upstream.name and self._reader.maker == self._reader.home
+        self._signer = None if at_home else self._reader.maker
+        """None where the client gets the signatures as its own provider gives them."""
         self._client = client
         self._upstream = upstream
         self._profile = profile
         self._memory = memory
-        self._keeper = Keeper(memory) if memory is not None else None
-        self._tools = ToolAdapter(upstream.tool_rules, profile.max_tools, client.tool_rules)
+        self._keeper: Keeper | None = None
+        rules = upstream.tool_rules
+        if profile.tool_id_pattern is not None:
+            rules = replace(rules, id_pattern=profile.tool_id_pattern)
+        self._tools = ToolAdapter(rules, profile.max_tools, client.tool_rules)
+        self._tags = TagSplitter() if profile.think_tags else None
         self._answer = Answer(upstream)
         self._asked = hub.Request("", ())
         self._renderer: StreamRenderer | None = None
@@ -354,30 +345,26 @@ class Translation(Bridge):
                 assert_never(self._profile.stream)
         request = replace(asked, model=asked.model if model is None else model, stream=stream)
         if self._memory is not None:
-            request = recall(request, self._memory, self._upstream.name)
+            self._keeper = Keeper(self._memory, self._origin, asked)
+            request = recall(request, self._memory, self._origin)
+        request = admitted(request, self._reader, self._upstream.name, self.losses)
+        if self._memory is not None and self._reader.disproves:
+            disprove(self._memory, self._reader.refused, self._client.name)
         request = self._tools.lower(request, self.losses)
         return self._upstream.render_request(request, self._profile, self.losses)
 
     def feed(self, chunk: bytes, content_type: str = "") -> bytes:
         if self._done:
             return b""
-        try:
-            events = self._answer.feed(chunk, content_type)
-        except FormatError as error:
-            return self._end(_broken(error, "server"))
-        return self._render(events)
+        out = self._render(self._answer.feed(chunk, content_type))
+        return out if self._answer.broken is None else out + self.fail(self._answer.broken)
 
     def close(self) -> bytes:
         if self._done:
             return b""
-        try:
-            events = self._answer.close()
-        except FormatError as error:
-            return self._end(_broken(error, _ending(self._answer)))
-        out = self._render(events)
-        if not self._done:
-            out += self._end(hub.Failure("cut", "the upstream's answer stopped before its end", 502))
-        return out
+        out = self._render(self._answer.close())
+        cut = hub.Failure("cut", "the upstream's answer stopped before its end", 502)
+        return out + self.fail(self._answer.broken or cut)
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> WireResponse:
         failure = self._upstream.parse_error(status, headers, body)
@@ -387,18 +374,20 @@ class Translation(Bridge):
     def fail(self, failure: hub.Failure) -> bytes:
         if self._done:
             return b""
-        return self._end(failure)
-
-    def _end(self, failure: hub.Failure) -> bytes:
         return self._render([hub.Failed(failure)])
 
     def _render(self, events: list[hub.Event]) -> bytes:
         out: list[bytes] = []
-        for read in events:
+        events = [signed_event(event, self._signer) for event in events]
+        for read in events if self._tags is None else self._tags.split(events):
             for event in self._tools.lift(read):
+                if self._done:
+                    return b"".join(out)
                 self._observe(event)
                 if self._keeper is not None:
-                    self._keeper.note(event)
+                    self._keeper.note(signed_event(event, self._reader.maker))
+                if self.echoes_model and isinstance(event, hub.Started):
+                    event = replace(event, model=self._asked.model)  # noqa: PLW2901  told, not observed
                 if not isinstance(event, hub.Lost):
                     out.append(self._stream(event) if self.streaming else self._whole(event))
         return b"".join(out)
@@ -425,18 +414,6 @@ class Translation(Bridge):
                 return b""
 
 
-def _kind(chunk: bytes, content_type: str) -> _Kind:
-    start = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if not start:
-        return "unknown"
-    if start in (b"{", b"<"):
-        return "whole"
-    if start == b"[":
-        return "array"
-    kind = content_type.partition(";")[0].strip()
-    return "whole" if kind.endswith(("json", "html")) and start not in b"deir:" else "events"
-
-
 def _says(part: hub.AnswerPart) -> bool:
     match part:
         case hub.Text(text) | hub.Refusal(text):
@@ -461,10 +438,5 @@ def _says_more(delta: hub.Delta) -> bool:
             assert_never(delta)
 
 
-def _ending(answer: Answer) -> hub.FailureKind:
-    """What it means that the end of an answer cannot be read: a stream was cut, a whole answer is no answer."""
-    return "server" if answer.kind == "whole" else "cut"
-
-
-def _broken(error: FormatError, kind: hub.FailureKind) -> hub.Failure:
-    return hub.Failure(kind, f"the upstream's answer cannot be read: {error}", 502)
+def _withheld(number: int) -> str:
+    return f"{number} signed or sealed part{'s' * (number > 1)} of past answers that the upstream is not known to have made"

@@ -7,14 +7,17 @@ Japanese), a flat price for media. Good to some 20 %; whoever shows the number s
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
 
 _BYTES_PER_TOKEN = 4
 _PER_MESSAGE = 4
 _PER_TOOL = 12
 _MEDIA: dict[str, int] = {"image": 1200, "audio": 1500, "video": 5000, "document": 3000}
+
+
+def expected(request: hub.Request) -> hub.Usage:
+    """What a client is told before anybody has counted; ``merged`` with a report it gives way, count by count."""
+    return hub.Usage(input=input_tokens(request), estimated=True)
 
 
 def input_tokens(request: hub.Request) -> int:
@@ -73,4 +76,4 @@ def _length(text: str) -> int:
 
 
 def _json(value: hub.JSON | Mapping[str, hub.JSON]) -> int:
-    return len(orjson.dumps(value))
+    return len(jsonvalue.write(dict(value) if isinstance(value, Mapping) else value))

@@ -17,6 +17,10 @@ from typing import Literal
 type JSON = bool | int | float | str | list[JSON] | dict[str, JSON] | None
 type Extra = Mapping[str, Mapping[str, JSON]]
 """Vendor extras by format name, then by the vendor's own field name."""
+SPELLING = "="
+"""Starts the name of an extra that only repeats, as its vendor spells it, what the hub's own fields say: never a loss."""
+
+_MAX_USAGE_WORDS = 256
 
 
 def _no_extra() -> Extra:
@@ -258,7 +262,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer; None means not reported. Cached tokens are inside ``input``, reasoning inside ``output``."""
+    """Tokens of one answer; None means not reported. Cached tokens are inside ``input``, reasoning inside ``output``.
+
+    ``estimated``: a count among them is nobody's report, or not the last word on the answer.
+    """
 
     input: int | None = None
     output: int | None = None
@@ -274,15 +281,28 @@ class Usage:
         def pick(new: int | None, old: int | None) -> int | None:
             return old if new is None else new
 
+        stays = (later.input is None and self.input is not None) or (later.output is None and self.output is not None)
         return Usage(
             input=pick(later.input, self.input),
             output=pick(later.output, self.output),
             cache_read=pick(later.cache_read, self.cache_read),
             cache_write=pick(later.cache_write, self.cache_write),
             reasoning=pick(later.reasoning, self.reasoning),
-            estimated=later.estimated,
-            extra={**self.extra, **{name: {**self.extra.get(name, {}), **more} for name, more in later.extra.items()}},
+            estimated=later.estimated or (self.estimated and stays),
+            extra=_grown(self.extra, later.extra),
         )
+
+
+def _grown(old: Extra, new: Extra) -> Extra:
+    """Both; but no stream of ever new words may cost more with each."""
+    if not (old and new):
+        return old or new
+    grown = dict(old)
+    for form, fields in new.items():
+        known = old.get(form, {})
+        room = len(known) < _MAX_USAGE_WORDS
+        grown[form] = {**known, **{name: value for name, value in fields.items() if room or name in known}}
+    return grown
 
 
 type StopReason = Literal[

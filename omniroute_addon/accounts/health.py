@@ -2,17 +2,26 @@
 
 A verdict puts its *scope* to rest: the account (all its models) or the target (one model at one provider, whatever the
 account). A time that the provider named is kept exactly; one that we made up doubles with each failure in a row, up to
-:data:`LONGEST_BACKOFF`, and starts small again after a success or a quiet while.
+:data:`LONGEST_BACKOFF`, and starts small again after a success or a quiet while. An account whose login or payment is
+refused again and again is *locked out* for longer.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
+
+from translators.hub import JSON
 
 LONGEST_BACKOFF = 120.0
 """Seconds; a verdict's own longer cooldown is kept but not doubled."""
 QUIET = 600.0
 """Seconds after the end of a cooldown when the failures before it no longer count."""
 MAX_ENTRIES = 4096
+LOCKOUT_AFTER = 5
+"""Refusals in a row of an account, each of which rests it for ``GRAVE`` seconds or more."""
+LOCKOUT = 900.0
+GRAVE = 120.0
+LONGEST = 32 * 86400.0
+"""Seconds; a kept cooldown that ends later is a mistake."""
 
 
 class Tried(Protocol):
@@ -75,13 +84,17 @@ class Health:
         if verdict.retry_after is None:
             failures += 1
             seconds = min(seconds * 2 ** min(failures - 1, 16), max(seconds, LONGEST_BACKOFF))
+        reason = verdict.reason
+        if verdict.scope == "account" and failures >= LOCKOUT_AFTER and verdict.cooldown >= GRAVE:
+            seconds = max(seconds, LOCKOUT)
+            reason = f"locked out, {failures} refusals in a row: {reason}"
         until = now + seconds
         if before is not None and before.until > until:
             self._entries[place] = Cooldown(verdict.scope, key, before.until, before.reason, failures)
             return
         if len(self._entries) >= MAX_ENTRIES:
             self._forget(now)
-        self._entries[place] = Cooldown(verdict.scope, key, until, verdict.reason, failures)
+        self._entries[place] = Cooldown(verdict.scope, key, until, reason, failures)
 
     def succeeded(self, candidate: Tried) -> None:
         """An attempt was good: the target is awake, the next failure of either starts small.
@@ -95,11 +108,19 @@ class Health:
 
     def until(self, candidate: Tried, now: float) -> float | None:
         """When the candidate may be tried again; None when it may be now."""
-        entries = (
-            self._entries.get(("account", candidate.account_key)),
-            self._entries.get(("target", candidate.target_key)),
-        )
-        return max((entry.until for entry in entries if entry is not None and entry.until > now), default=None)
+        found = self.resting(candidate, now)
+        return None if found is None else found.until
+
+    def resting(self, candidate: Tried, now: float) -> Cooldown | None:
+        """The cooldown of the candidate that ends last; None when it may be tried now."""
+        if not self._entries:
+            return None
+        account = self._entries.get(("account", candidate.account_key))
+        target = self._entries.get(("target", candidate.target_key))
+        if account is None and target is None:
+            return None
+        cooling = [entry for entry in (account, target) if entry is not None and entry.until > now]
+        return max(cooling, key=lambda entry: entry.until, default=None)
 
     def soonest(self, now: float) -> float | None:
         """When the first cooldown of all ends."""
@@ -109,9 +130,28 @@ class Health:
         """What rests now, soonest first."""
         return tuple(sorted((e for e in self._entries.values() if e.until > now), key=lambda entry: entry.until))
 
-    def reset(self) -> None:
-        """Forget everything."""
-        self._entries.clear()
+    def reset(self, key: str | None = None) -> None:
+        """Wake one account or target, or all, and forget its failures."""
+        self._entries = {} if key is None else {place: one for place, one in self._entries.items() if one.key != key}
+
+    def dump(self) -> list[JSON]:
+        """As JSON, for :meth:`load` after a restart."""
+        return [asdict(entry) for entry in self._entries.values()]
+
+    def load(self, state: JSON, now: float) -> None:
+        """What :meth:`dump` gave. What is long over, cannot be read or ends unbelievably late is left out."""
+        for item in state if isinstance(state, list) else ():
+            match item:
+                case {
+                    "scope": "account" | "target" as scope,
+                    "key": str(key),
+                    "until": int() | float() as until,
+                    "reason": str(reason),
+                    "failures": int(failures),
+                } if now - QUIET < until <= now + LONGEST and failures >= 0:
+                    self._entries[scope, key] = Cooldown(scope, key, until, reason, failures)
+                case _:
+                    pass
 
     def _forget(self, now: float) -> None:
         """Drop what has ended; if that is not enough, what ends soonest."""

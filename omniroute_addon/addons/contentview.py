@@ -10,6 +10,7 @@ from mitmproxy.contentviews import Contentview, Metadata, SyntaxHighlight
 
 from omniroute_addon.addons.inspect import KEY
 from omniroute_addon.gateway.endpoints import endpoint
+from omniroute_addon.ledger.decision import words
 from translators import FORMATS, WireRequest, hub
 from translators.fold import Fold
 
@@ -34,8 +35,12 @@ class LLM(Contentview):
         assert isinstance(flow, http.HTTPFlow)
         if metadata.http_message is flow.request:
             path, _, query = flow.request.path.partition("?")
-            return conversation(FORMATS[name].parse_request(WireRequest("POST", path, query, {}, data)))
-        return answer(name, data, flow)
+            shown = decided(flow) + conversation(
+                FORMATS[name].parse_request(WireRequest("POST", path, query, {}, data))
+            )
+        else:
+            shown = answer(name, data, flow)
+        return shown + lost(flow)
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return 2 if data and format_of(metadata) is not None else -1
@@ -78,6 +83,14 @@ def conversation(request: hub.Request) -> str:
     return "\n".join(lines)
 
 
+def decided(flow: http.HTTPFlow) -> str:
+    """Why the call went where it went."""
+    decision = flow.metadata.get(KEY, {}).get("decision")
+    if not decision:
+        return ""
+    return "\n".join(["── decided " + "─" * 62, *words(decision), "", ""])
+
+
 def answer(name: str, data: bytes, flow: http.HTTPFlow) -> str:
     """The assembled answer, with what came after an error or a cut."""
     wire_format = FORMATS[name]
@@ -97,6 +110,15 @@ def answer(name: str, data: bytes, flow: http.HTTPFlow) -> str:
             broken = f"\n\n✗ {event.failure.kind}: {event.failure.message}"
         fold.add(event)
     return said(fold.response()) + broken
+
+
+def lost(flow: http.HTTPFlow) -> str:
+    """What the translation of this call, there and back, could not say."""
+    losses = flow.metadata.get(KEY, {}).get("losses", ())
+    if not losses:
+        return ""
+    lines = [f"{path}: {reason}" for path, reason in losses]
+    return "\n".join(["", "", f"── lost in translation ({len(lines)}) " + "─" * 44, *lines])
 
 
 def said(response: hub.Response) -> str:

@@ -16,6 +16,7 @@ from mitmproxy.addons.view import View
 
 from omniroute_addon.addons.view import RedactedView, exposed, redacted
 from omniroute_addon.engine import headers as header_rules
+from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Dial
 from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
@@ -41,7 +42,7 @@ class Inspect:
         """By exchange id, while the exchange runs."""
         self._attempts: dict[str, http.HTTPFlow] = {}
         """By attempt id, while the attempt runs."""
-        self._exchanges: dict[str, Exchange] = {}
+        self._exchanges: dict[str, Exchange | Bypassed] = {}
         """By flow id, until the flow has its answer."""
         self._tapes: dict[str, Tape] = {}
         """By flow id: what passes in an untouched flow of a surface."""
@@ -97,12 +98,18 @@ class Inspect:
 
     # ── called by intercept ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def routed(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    def routed(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed) -> None:
         """The flow is about to go to the relay."""
         if not flow.is_replay:
             self.keep_secrets(flow)
         record = exchange.record
-        flow.metadata[KEY] = {"role": "exchange", "exchange": record.id, "route": record.route, "format": record.format}
+        flow.metadata[KEY] = {
+            "role": "exchange",
+            "exchange": record.id,
+            "route": record.route,
+            "format": record.format,
+            "decision": record.decision,
+        }
         self._routed[exchange.record.id] = flow
         self._exchanges[flow.id] = exchange
 
@@ -225,7 +232,7 @@ class Inspect:
             "target": attempt.target,
             "account": attempt.account,
             "outcome": attempt.outcome,
-            "losses": [(loss.path, loss.reason) for loss in attempt.losses],
+            "losses": _losses(attempt),
         }
         self.show(shown)
 
@@ -249,6 +256,7 @@ class Inspect:
             "combo": exchange.combo,
             "outcome": exchange.outcome,
             "excluded": list(exchange.excluded),
+            "losses": _losses(exchange.used) if exchange.used else [],
         }
         if self._view() is not None:
             self.show(client)
@@ -337,3 +345,7 @@ def _attempt_flow(client: http.HTTPFlow, exchange: ExchangeRecord, attempt: Atte
         "number": attempt.number,
     }
     return shown
+
+
+def _losses(attempt: AttemptRecord) -> list[tuple[str, str]]:
+    return [(loss.path, loss.reason) for loss in attempt.losses]

@@ -20,25 +20,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from mitmproxy import http, tls
-from mitmproxy.proxy.mode_specs import ReverseMode
 
+from omniroute_addon.addons.gate import Gate, is_gateway
 from omniroute_addon.addons.inspect import KEY, Inspect, role
 from omniroute_addon.config.models import Operation
+from omniroute_addon.config.references import GATEWAY_CLIENT
 from omniroute_addon.engine import headers as header_rules
+from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Sink
 from omniroute_addon.engine.encodings import TooLargeError, decoded
 from omniroute_addon.engine.engine import Engine
+from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.engine.relay import EXCHANGE_HEADER, SECRET_HEADER
 from omniroute_addon.engine.target import origin_url
 from omniroute_addon.gateway import endpoints
 from omniroute_addon.routing import surfaces
-from omniroute_addon.routing.plan import Ask, Plan, plan
+from omniroute_addon.routing.ask import Ask, BodyFacts
 from translators import FORMATS, WireRequest, WireResponse, hub
 
 logger = logging.getLogger(__name__)
-
-GATEWAY_HOST = "gateway.omniroute.invalid"
-"""The address of the gateway's reverse-mode listener; nothing is ever sent there."""
 
 STREAM_FROM = 1 << 20
 """The Content-Length above which the body of an untouched call is not collected first."""
@@ -70,9 +70,10 @@ class _Address:
 class Intercept:
     name = "omniroute-intercept"
 
-    def __init__(self, engine: Engine, inspect: Inspect) -> None:
+    def __init__(self, engine: Engine, inspect: Inspect, gate: Gate) -> None:
         self._engine = engine
         self._inspect = inspect
+        self._gate = gate
         self._load: dict[tuple[str, int], int] = {}
         """Streams by client connection and relay port."""
         self._pending: dict[str, Callable[[], None]] = {}
@@ -93,8 +94,9 @@ class Intercept:
         try:
             if (
                 flow.is_replay is None
+                and flow.response is None
                 and _is_long(flow.request)
-                and not _is_gateway(flow)
+                and not is_gateway(flow)
                 and self._knock(flow) is None
             ):
                 flow.request.stream = True
@@ -109,7 +111,7 @@ class Intercept:
         except Exception:
             logger.exception("OmniRoute could not route %s", flow.request.pretty_host)
             self._undo(flow)
-            name = _nearest_format(flow)
+            name = endpoints.format_of(flow.request.path)
             failure = hub.Failure("server", "OmniRoute could not route this call; its log says why", 502)
             _answer(flow, FORMATS[name].render_error(failure))
 
@@ -121,6 +123,7 @@ class Intercept:
             self._inspect.answering(flow)
             return
         if role(flow) == "untouched":
+            self._overhear(flow, flow.response)
             self._inspect.hide_request(flow)
             self._inspect.listen(flow, self._engine.snapshot.view.max_body)
             return
@@ -133,6 +136,14 @@ class Intercept:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._undo(flow)
+
+    def _overhear(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        """What the tool's own provider tells of its quotas holds for later calls that the rules do touch."""
+        known = flow.metadata[KEY]
+        if (provider := known.get("provider")) is not None:
+            headers = response.headers.items(multi=True)
+            standing, now = self._engine.standing, self._engine.now()
+            standing.overheard(provider, known["model"], response.status_code, headers, now)
 
     def _undo(self, flow: http.HTTPFlow) -> None:
         if pending := self._pending.pop(flow.id, None):
@@ -165,23 +176,29 @@ class Intercept:
         if self._engine.stopping:
             _answer(flow, FORMATS[knock.format].render_error(hub.Failure("overloaded", "OmniRoute is stopping", 503)))
             return
-        chosen = plan(_ask(call, knock), snapshot, self._engine.health, self._engine.now())
+        ask = _ask(call, knock, flow, self._gate.caller(flow, request))
+        if (bypassed := self._engine.bypassed(call, self._inspect, ask)) is not None:
+            self._route(flow, bypassed)
+            return
+        chosen = self._engine.plan(ask)
         if chosen.untouched and not knock.gateway:
             self._untouched(flow, request, call)
             return
-        self._route(flow, call, chosen)
+        self._route(flow, self._engine.exchange(call, chosen, self._inspect, ask))
 
     def _side_call(self, flow: http.HTTPFlow, request: http.Request) -> None:
         """No call to route: the replay of an attempt or of anything else, a path of the gateway, or none of our business."""
-        if flow.is_replay and (role(flow) == "attempt" or not _is_gateway(flow)):
+        if flow.is_replay and (role(flow) == "attempt" or not is_gateway(flow)):
             self._resend(flow, request, request.url)
-        elif _is_gateway(flow):
+        elif is_gateway(flow):
             listed = endpoints.listing(request.method, request.path, self._engine.snapshot)
             _answer(flow, listed or endpoints.not_found(request.method, request.path))
 
     def _untouched(self, flow: http.HTTPFlow, request: http.Request, call: Call) -> None:
         """No rule: as dialled, unless the user gave the tool's own provider another address."""
         flow.metadata[KEY] = {"role": "untouched", "format": call.format}
+        if call.operation == "generate" and call.provider is not None:
+            flow.metadata[KEY] |= {"provider": call.provider, "model": call.model}
         snapshot = self._engine.snapshot
         provider = snapshot.providers.get(call.provider or "")
         if flow.is_replay:
@@ -192,11 +209,12 @@ class Intercept:
 
     def _knock(self, flow: http.HTTPFlow) -> Knock | None:
         request = flow.request
-        if _is_gateway(flow):
+        if is_gateway(flow):
             found = endpoints.endpoint(request.method, request.path)
             if found is None:
                 return None
-            return Knock("gateway", found.format, found.operation, None, False, True, found.prefix)
+            client = surfaces.client_of(self._engine.snapshot.surfaces, request.headers, GATEWAY_CLIENT)
+            return Knock(client, found.format, found.operation, None, False, True, found.prefix)
         match = surfaces.match(
             self._engine.snapshot.surfaces, request.pretty_host, request.method, request.path, headers=request.headers
         )
@@ -205,15 +223,14 @@ class Intercept:
         surface = match.surface
         return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
 
-    def _route(self, flow: http.HTTPFlow, call: Call, chosen: Plan) -> None:
-        exchange = self._engine.exchange(call, chosen, self._inspect)
+    def _route(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed) -> None:
         self._inspect.routed(flow, exchange)
-        self._to_relay(flow, call.id, exchange.run, exchange.abandon)
+        self._to_relay(flow, exchange.call.id, exchange.run, exchange.abandon)
 
     def _resend(self, flow: http.HTTPFlow, request: http.Request, url: str) -> None:
         """Send the call straight to ``url``, without rules."""
         headers = [pair for pair in request.headers.items(multi=True) if pair[0].lower() not in header_rules.HOP_BY_HOP]
-        form = flow.metadata.get(KEY, {}).get("format") or _nearest_format(flow)
+        form = flow.metadata.get(KEY, {}).get("format") or endpoints.format_of(flow.request.path)
         call = Dial(request.method, url, tuple(headers), request.raw_content or b"")
 
         async def run(sink: Sink) -> None:
@@ -294,20 +311,6 @@ def _is_long(request: http.Request) -> bool:
     return not length.isdecimal() or int(length) > STREAM_FROM
 
 
-def _is_gateway(flow: http.HTTPFlow) -> bool:
-    mode = flow.client_conn.proxy_mode
-    return isinstance(mode, ReverseMode) and mode.address[0] == GATEWAY_HOST
-
-
-def _nearest_format(flow: http.HTTPFlow) -> str:
-    path = flow.request.path
-    if "/messages" in path:
-        return "anthropic-messages"
-    if "/responses" in path:
-        return "openai-responses"
-    return "gemini" if "GenerateContent" in path or "generateContent" in path else "openai-chat"
-
-
 def _call(request: http.Request, knock: Knock, limit: int) -> Call:
     """The client's call as values. Raises ValueError for a body in an unknown or broken content encoding.
 
@@ -341,7 +344,8 @@ def _call(request: http.Request, knock: Knock, limit: int) -> Call:
     )
 
 
-def _ask(call: Call, knock: Knock) -> Ask:
+def _ask(call: Call, knock: Knock, flow: http.HTTPFlow, key: str | None) -> Ask:
+    peer = flow.client_conn.peername
     return Ask(
         client=call.client,
         format=call.format,
@@ -353,6 +357,9 @@ def _ask(call: Call, knock: Knock) -> Ask:
         gateway=call.gateway,
         provider=call.provider,
         slash_models=knock.slash_models,
+        key=key,
+        source=str(peer[0]) if peer else "",
+        facts=BodyFacts(call.format, call.wire, call.wire.headers),
     )
 
 

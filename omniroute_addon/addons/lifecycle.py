@@ -5,6 +5,7 @@ The relay opens when the configuration is first known, before mitmproxy's listen
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +14,23 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
 from mitmproxy.utils import asyncio_utils
 
+from omniroute_addon import resets
 from omniroute_addon.accounts.vault import from_vault
+from omniroute_addon.addons.codex_models import CodexModels
 from omniroute_addon.addons.contentview import LLM
+from omniroute_addon.addons.gate import Gate
 from omniroute_addon.addons.inspect import Inspect
 from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.config import ConfigError, Reloader, Snapshot, load
 from omniroute_addon.engine.engine import Engine
+from omniroute_addon.home import data_dir
+from omniroute_addon.ledger import prices
+from omniroute_addon.ledger.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
+WARM = 1.0
+"""Seconds after the start when the price list is imported; calls that come first are served first."""
 POLL = 0.25
 """Seconds between two looks at the rule file."""
 
@@ -33,6 +42,7 @@ class OmniRoute:
         """Without a snapshot the option ``omniroute_config`` names the file."""
         self._reloader: Reloader | None = None
         self._covered = covered
+        self._own = snapshot is not None
         self._watch: asyncio.Task[None] | None = None
         self._inspect = Inspect()
         self.engine: Engine | None = None
@@ -57,6 +67,7 @@ class OmniRoute:
             ctx.options.update(connection_strategy="lazy", upstream_cert=False)
 
     async def running(self) -> None:
+        asyncio.get_running_loop().call_later(WARM, prices.warm)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
 
     async def done(self) -> None:
@@ -67,16 +78,29 @@ class OmniRoute:
 
     def _begin(self, snapshot: Snapshot) -> None:
         self._reloader = Reloader(snapshot.source, secrets=from_vault)
-        self.engine = Engine(snapshot, self._covered() if self._covered else None)
+        self.engine = Engine(snapshot, self._covered() if self._covered else None, Ledger.open(snapshot))
         self.engine.start()
         self._inspect.max_flows, self._inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
-        self.addons = [Intercept(self.engine, self._inspect), self._inspect]
+        gate = Gate(self.engine, strangers=self._own)
+        self.addons = [gate, Intercept(self.engine, self._inspect, gate), CodexModels(self.engine), self._inspect]
+
+    def _reset(self) -> None:
+        """What ``omniroute reset`` asks for."""
+        assert self.engine is not None
+        try:
+            done = resets.serve(data_dir(), os.getpid(), self.engine.reset)
+        except OSError as error:
+            logger.warning("a reset could not be answered: %s", error)
+            return
+        if done:
+            logger.log(ALERT, "reset: %s", ", ".join(done))
 
     async def _reload(self) -> None:
         assert self._reloader is not None
         assert self.engine is not None
         while True:
             await asyncio.sleep(POLL)
+            self._reset()
             try:
                 found = self._reloader.check()
             except Exception:

@@ -8,7 +8,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from omniroute_addon.cli import ca, check, doctor, env, explain, run, translate, up, vault
+from omniroute_addon.cli import (
+    ca,
+    check,
+    doctor,
+    env,
+    explain,
+    reset,
+    run,
+    simulate,
+    status,
+    translate,
+    up,
+    usage,
+    vault,
+)
 from omniroute_addon.cli.console import as_json, say, tell
 
 SAY_THEMSELVES = frozenset(
@@ -33,10 +47,15 @@ app = typer.Typer(
 app.command()(up.up)
 app.command(context_settings=run.CONTEXT)(run.run)
 app.command()(env.env)
-app.command()(up.status)
+app.command()(status.status)
+app.command()(usage.usage)
+app.command()(usage.costs)
+app.command()(status.quota)
+app.command()(reset.reset)
 app.command()(doctor.doctor)
 app.command()(check.check)
 app.command()(explain.explain)
+app.command()(simulate.simulate)
 app.command()(translate.translate)
 app.add_typer(ca.app, name="ca")
 app.add_typer(vault.app, name="vault")

@@ -19,9 +19,17 @@ def check(
         Path | None, typer.Argument(metavar="[FILE]", help="default: omniroute.yaml in the data dir.")
     ] = None,
     *,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of the file, for editors, and check nothing.")
+    ] = False,
     json: JSONOption = False,
 ) -> None:
     """Check a config file; errors are `file:line: key: message`, exit code 1."""
+    if schema:
+        from omniroute_addon.config import json_schema
+
+        console.write(json_schema.text().encode())
+        return
     from omniroute_addon.config import ConfigError
 
     try:

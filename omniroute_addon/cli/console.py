@@ -5,7 +5,7 @@ Colours and tables are for terminals; into a pipe the same words go plain and un
 """
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NoReturn
 
 import orjson
@@ -18,6 +18,9 @@ from rich.text import Text
 
 PIPE_WIDTH = 240
 PANEL_WIDTH = 110
+FOLDED = 32
+"""Characters of a text that go on one line at least, when there are columns to spare."""
+GAP = 3
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -55,10 +58,20 @@ def as_json(value: object) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None, stderr: bool = False
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    stderr: bool = False,
+    numbers: Collection[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
-    """Rows with aligned columns; in a pipe without lines around them."""
+    """Rows with aligned columns, those named ``numbers`` to the right; in a pipe without lines around them.
+
+    A narrow terminal does without the columns named ``spare``, the first first.
+    """
     console = _console(stderr=stderr)
+    columns, rows = fitting(columns, list(rows), console.width, numbers, spare)
     shown = Table(
         title=title,
         title_justify="left",
@@ -67,10 +80,29 @@ def table(
         pad_edge=False,
     )
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        number = column in numbers
+        shown.add_column(column, overflow="fold", justify="right" if number else "left", no_wrap=number)
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     console.print(shown)
+
+
+def fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, numbers: Collection[str], spare: Sequence[str]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The table without what it has no room for. Texts may be folded, numbers may not."""
+    left = [columns, *rows]
+    for name in (None, *spare):
+        if name in left[0]:
+            place = left[0].index(name)
+            left = [[*row[:place], *row[place + 1 :]] for row in left]
+        widths = [max(len(row[place]) for row in left) for place in range(len(left[0]))]
+        needed = [
+            size if column in numbers else min(size, FOLDED) for column, size in zip(left[0], widths, strict=True)
+        ]
+        if sum(needed) + GAP * len(needed) <= width:
+            break
+    return left[0], left[1:]
 
 
 def panel(title: str, text: str) -> None:

@@ -1,25 +1,33 @@
 """``omniroute explain``: which rule a call would meet, where it would go in which order, and why not elsewhere.
 
-Nothing is sent. Cooldowns live in the running proxy and are not known here.
+Nothing is sent. What the proxy has learned (cooldowns, quotas, money spent) is read from its ledger when there is one;
+``--fresh`` explains as after a first start. ``--id`` tells what was decided for a call that was made.
 """
 
+import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from omniroute_addon.cli import console
+from omniroute_addon.cli.decided import show_decided
 from omniroute_addon.cli.options import ConfigOption, JSONOption, snapshot_of
 
 if TYPE_CHECKING:
     from omniroute_addon.config import Snapshot
     from omniroute_addon.config.models import Surface
-    from omniroute_addon.routing.plan import Ask, Plan
+    from omniroute_addon.routing import Ask, Candidate, Plan
+    from omniroute_addon.routing.state import State
 
 GATEWAY_PATH = "/v1/chat/completions"
+LOGIN = {"authorization": "Bearer login"}
+"""What Claude Code shows unless the options say otherwise; it decides whether its own call costs money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,37 +40,122 @@ class _Asked:
     host: str | None
     path: str | None
     gateway: bool
+    headers: Mapping[str, str]
 
 
 def explain(
     *,
     client: Annotated[str | None, typer.Option("--client", help="claude-code, codex, gemini-cli, …")] = None,
     model: Annotated[str | None, typer.Option("--model", help="The model that the tool asks for.")] = None,
-    body: Annotated[Path | None, typer.Option("--body", help="A request body to read the model from.")] = None,
+    body: Annotated[Path | None, typer.Option("--body", help="A request body: its model, tools, images, size.")] = None,
+    header: Annotated[list[str] | None, typer.Option("--header", help="NAME: VALUE; as often as needed.")] = None,
+    request: Annotated[
+        Path | None, typer.Option("--request", help="A whole request as it went over the wire: mitmweb's raw export.")
+    ] = None,
     gateway: Annotated[bool, typer.Option("--gateway", help="The call comes to the gateway.")] = False,
+    key: Annotated[str | None, typer.Option("--key", help="The name of the gateway key that is shown.")] = None,
+    source: Annotated[str, typer.Option("--source", help="The address that the call comes from.")] = "127.0.0.1",
+    at: Annotated[str | None, typer.Option("--at", help="When: 23:30 or 2026-11-01T23:30, local time.")] = None,
     host: Annotated[str | None, typer.Option("--host", help="The host that is called, instead of --client.")] = None,
     path: Annotated[str | None, typer.Option("--path", help="The path that is called.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--id", help="A call of the ledger, as mitmweb's comment names it: what was decided.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what the proxy has learned and spent.")] = False,
     config: ConfigOption = None,
     json: JSONOption = False,
 ) -> None:
     """Show the plan for a call: the rule, each candidate in order, and why the others are out. Sends nothing."""
-    from omniroute_addon.accounts.health import Health
-    from omniroute_addon.routing.plan import plan
+    if name is not None:
+        show_decided(name, config, json=json)
+        return
+    from omniroute_addon.engine.past import of_ledger
+    from omniroute_addon.routing import plan
+    from omniroute_addon.routing.explain import as_json
 
     snapshot = snapshot_of(config)
-    asked = _Asked(client, model, b"" if body is None else body.read_bytes(), host, path, gateway)
+    now = time.time() if at is None else _moment(at)
+    asked = _Asked(
+        client, model, b"" if body is None else body.read_bytes(), host, path, gateway, _headers(header or ())
+    )
+    if request is not None:
+        asked = _captured(request, asked)
     ask = _gateway_ask(asked) if gateway else _intercepted_ask(asked, snapshot)
-    decided = plan(ask, snapshot, Health(), time.time())
+    if ask.client == "claude-code" and "x-api-key" not in asked.headers:
+        asked = replace(asked, headers={**LOGIN, **asked.headers})
+    ask = _with_body(replace(ask, key=key, source=source, headers=asked.headers), asked)
+    past = of_ledger(snapshot, now, fresh=fresh)
+    decided = plan(ask, snapshot, past.standing, now, random.Random())  # noqa: S311 -- an example of a drawing
+    budgets = past.budgets(decided, ask, now)
     if json:
-        console.as_json(as_facts(ask, decided))
+        console.as_json({**as_json(decided, ask, snapshot, now, past.standing), "budgets": budgets, "past": past.words})
     else:
-        _show(ask, decided)
+        _show(ask, decided, snapshot, now, past.standing)
+        for one in budgets:
+            console.say(f"budget {one['budget']}: {one['words']}")
+        console.say(past.words, "dim")
+        if ask.client == "codex" and snapshot.codex.plain_tools:
+            console.say(
+                "codex.plain_tools: models that get their tools as JavaScript are listed as ones with functions"
+            )
     raise typer.Exit(1 if decided.error is not None else 0)
+
+
+def _moment(text: str) -> float:
+    """``23:30`` of today or an ISO date and time, local unless it says otherwise."""
+    try:
+        if len(text) <= len("23:30"):
+            hour, _, minute = text.partition(":")
+            today = datetime.now().astimezone()
+            return today.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0).timestamp()
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        console.fail(f"{text!r} is no time", hint="Say 23:30, or 2026-11-01T23:30.", code=2)
+
+
+def _headers(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        name, colon, value = one.partition(":")
+        if not colon or not name.strip():
+            console.fail(f"{one!r} is no header", hint="Say --header 'NAME: VALUE'.", code=2)
+        found[name.strip().lower()] = value.strip()
+    return found
+
+
+def _captured(file: Path, asked: _Asked) -> _Asked:
+    """The request of a file; what other options say goes before it."""
+    head, _, body = file.read_bytes().replace(b"\r\n", b"\n", 1).partition(b"\n")
+    words = head.decode("latin-1").split()
+    lines, _, body = body.replace(b"\r\n", b"\n").partition(b"\n\n")
+    if len(words) != 3 or not words[2].startswith("HTTP/"):
+        console.fail(f"{file} is no HTTP request", hint="It begins like: POST /v1/messages HTTP/1.1", code=2)
+    headers = _headers(lines.decode("latin-1").splitlines())
+    address = urlsplit(words[1])
+    return replace(
+        asked,
+        host=asked.host or (None if asked.gateway else address.hostname or headers.get("host", "").partition(":")[0]),
+        path=asked.path or address.path,
+        body=asked.body or body,
+        headers={**headers, **asked.headers},
+    )
+
+
+def _with_body(ask: "Ask", asked: _Asked) -> "Ask":
+    """What rules can see of the body and the session."""
+    from omniroute_addon.routing import BodyFacts, Told
+    from translators import WireRequest
+
+    if asked.body:
+        wire = WireRequest("POST", ask.path, headers=ask.headers, body=asked.body)
+        return replace(ask, facts=BodyFacts(ask.format, wire, ask.headers))
+    empty = BodyFacts(ask.format, WireRequest(path=ask.path, body=b"{}"), ask.headers)
+    return replace(ask, facts=Told(session=empty.session))
 
 
 def _gateway_ask(asked: _Asked) -> "Ask":
     from omniroute_addon.gateway.endpoints import endpoint
-    from omniroute_addon.routing.plan import Ask
+    from omniroute_addon.routing.ask import Ask
 
     path = asked.path or GATEWAY_PATH
     served = endpoint("POST", path)
@@ -76,10 +169,10 @@ def _gateway_ask(asked: _Asked) -> "Ask":
 
 def _intercepted_ask(asked: _Asked, snapshot: "Snapshot") -> "Ask":
     from omniroute_addon.routing import surfaces
-    from omniroute_addon.routing.plan import Ask
+    from omniroute_addon.routing.ask import Ask
 
     if asked.host is not None:
-        found = surfaces.match(snapshot.surfaces, asked.host, "POST", asked.path or "/")
+        found = surfaces.match(snapshot.surfaces, asked.host, "POST", asked.path or "/", headers=asked.headers)
         if found is None:
             known = asked.host.lower() in surfaces.hosts(snapshot)
             where = f"{asked.host}{asked.path or '/'}"
@@ -149,55 +242,56 @@ def _sample(glob: str) -> str:
     return glob.replace("*", "MODEL", 1).replace("*", "")
 
 
-def as_facts(ask: "Ask", plan: "Plan") -> dict[str, object]:
-    """The plan for a script; keys are never part of it."""
-    return {
-        "ask": {"client": ask.client, "format": ask.format, "model": ask.model, "host": ask.host, "path": ask.path},
-        "route": plan.route,
-        "combo": plan.combo,
-        "untouched": plan.untouched,
-        "candidates": [
-            {
-                "target": one.target,
-                "provider": one.provider.id if one.provider else None,
-                "model": one.model or one.asked,
-                "account": one.account.name if one.account else None,
-                "format": one.provider.format if one.provider and not one.origin else ask.format,
-                "url": one.provider.base_url if one.provider and not one.origin else None,
-                "origin": one.origin,
-            }
-            for one in plan.candidates
-        ],
-        "excluded": [
-            {"target": one.target, "account": one.account, "reason": one.reason, "until": one.until}
-            for one in plan.excluded
-        ],
-        "error": plan.error.message if plan.error else None,
-    }
+def _show(ask: "Ask", plan: "Plan", snapshot: "Snapshot", now: float, state: "State") -> None:
+    from omniroute_addon.routing.explain import headline, rows, steps
 
-
-def _show(ask: "Ask", plan: "Plan") -> None:
     console.say(f"{ask.client} asks for {ask.model} ({ask.format}{f', {ask.host}' if ask.host else ''})", "bold")
     if plan.error is not None:
         console.say(plan.error.message, "red")
         return
+    for line in steps(plan, ask, snapshot, now):
+        console.say(line, "dim")
     if plan.untouched:
         console.say("no rule applies: the call passes through untouched")
         return
-    console.say(f"rule {plan.route}" + (f", combo {plan.combo}" if plan.combo else ""))
-    if plan.candidates:
-        rows = [_row(number, ask, plan) for number in range(len(plan.candidates))]
-        console.table(("", "target", "account", "format", "model"), rows)
-    else:
+    console.say(headline(plan, ask).partition(": ")[2], "red" if plan.denied else "")
+    found = rows(plan, ask, now)
+    inside = [row for row in found if row.order is not None]
+    if inside:
+        columns = ["", "target", "account", "format", "tier", "known", "why"]
+        cells = [_row(number, ask, plan, now, state) for number in range(len(inside))]
+        kept = [index for index in range(len(columns)) if index < 5 or any(row[index] for row in cells)]
+        console.table([columns[index] for index in kept], [[row[index] for index in kept] for row in cells])
+    elif plan.denied is None:
         console.say("no candidate is left: the tool gets an error that lists the reasons below", "red")
-    for one in plan.excluded:
-        account = f" with account {one.account}" if one.account else ""
-        console.say(f"out: {one.target}{account}: {one.reason}", "yellow")
+    for row in found:
+        if row.order is None:
+            account = f" with account {row.account}" if row.account != "-" else ""
+            console.say(f"out: {row.target}{account}: {row.note}", "yellow")
 
 
-def _row(number: int, ask: "Ask", plan: "Plan") -> tuple[str, ...]:
+def _row(number: int, ask: "Ask", plan: "Plan", now: float, state: "State") -> tuple[str, ...]:
     one = plan.candidates[number]
     to = ask.format if one.origin or one.provider is None else one.provider.format
-    shown = to if to == ask.format else f"{ask.format} → {to}"
-    account = "the tool's own login" if one.origin else one.account.name if one.account else "none needed"
-    return str(number + 1), one.target, account, shown, one.model or one.asked or ""
+    model = one.model or one.asked or ""
+    named = one.origin or one.target.endswith(f"/{model}")
+    return (
+        str(number + 1),
+        one.target if named else f"{one.target} ({model})",
+        "own login" if one.origin else one.account.name if one.account else "none needed",
+        "its own" if to == ask.format else f"→ {to}",
+        one.tier,
+        _known(one, now, state),
+        one.why,
+    )
+
+
+def _known(candidate: "Candidate", now: float, state: "State") -> str:
+    """What plans go by, if there is anything."""
+    left, price = state.quota(candidate, now), state.price(candidate)
+    parts = [
+        f"{left.share:.0%} of {left.window} left" if left is not None else "",
+        f"${price:.2f}/M" if price else "",
+        f"{uses}× used" if (uses := state.uses(candidate.account_key)) else "",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -27,6 +27,9 @@ from omniroute_addon.home import data_dir, private_dir
 CONTEXT = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 """The first word that is no option of ours is the tool; everything behind it is the tool's."""
 
+KEY_VARIABLE = "OMNIROUTE_KEY"
+"""Holds the key that the tool shows to the proxy."""
+
 READY_TIMEOUT = 30.0
 STOP_TIMEOUT = 6.0
 
@@ -53,10 +56,14 @@ def child_variables(proxy_url: str, config: Path | None) -> dict[str, str]:
     from omniroute_addon import ca
     from omniroute_addon.routing import surfaces
 
-    hosts = surfaces.hosts(snapshot_of(config))
+    snapshot = snapshot_of(config)
+    hosts = surfaces.hosts(snapshot)
     authority = ca.ensure(ca.directory_in(data_dir()), hosts)
+    key = os.environ.get(KEY_VARIABLE)
+    if snapshot.listen.proxy_auth and not key:
+        console.fail("the proxy asks for a key (listen.proxy_auth)", hint=f"Put one of `keys` into {KEY_VARIABLE}.")
     return environment.variables(
-        proxy_url,
+        environment.proxy_address(proxy_url, key if snapshot.keys else None),
         ca_cert=ca.addition(authority, os.environ),
         bundle=ca.bundle(authority, os.environ),
         base_env=os.environ,

@@ -13,9 +13,12 @@ from omniroute_addon.cli import console
 from omniroute_addon.cli.options import JSONOption
 
 if TYPE_CHECKING:
-    from translators import hub
+    from translators import WireRequest, hub
 
 STDIN = Path("-")
+
+type _Translated = "tuple[bytes, Mapping[str, object], list[hub.Loss]]"
+"""What to show, the same as facts for ``--json``, and what was lost."""
 
 
 def translate(
@@ -27,6 +30,14 @@ def translate(
     stream: Annotated[
         bool, typer.Option("--stream", help="FILE is a streamed answer, as it came over the wire.")
     ] = False,
+    request: Annotated[
+        Path | None,
+        typer.Option(
+            "--request",
+            metavar="FILE",
+            help="With --response or --stream: the request that was asked, in the format of --to; brings back its tools' own names.",
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="The model to name in the translated request.")] = None,
     json: JSONOption = False,
 ) -> None:
@@ -38,14 +49,13 @@ def translate(
             console.fail(f"unknown format {name!r}", hint=f"Known are {', '.join(FORMATS)}.", code=2)
     if response and stream:
         console.fail("an answer is either whole (--response) or a stream (--stream)", code=2)
+    if request is not None and not (response or stream):
+        console.fail("--request belongs to an answer (--response or --stream)", code=2)
     body = _read(file)
-    losses: list[hub.Loss] = []
-    if stream:
-        shown, facts = _stream(source, target, body, losses)
-    elif response:
-        shown, facts = _response(source, target, body, losses)
+    if response or stream:
+        shown, facts, losses = _answer(source, target, body, request, stream=stream)
     else:
-        shown, facts = _request(source, target, body, model, losses)
+        shown, facts, losses = _request(source, target, body, model)
     if json:
         console.as_json({**facts, "losses": [asdict(loss) for loss in losses]})
         return
@@ -58,60 +68,57 @@ def _read(file: Path) -> bytes:
     return sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
 
 
-def _request(
-    source: str, target: str, body: bytes, model: str | None, losses: "list[hub.Loss]"
-) -> tuple[bytes, Mapping[str, object]]:
+def _request(source: str, target: str, body: bytes, model: str | None) -> "_Translated":
     from translators import WireRequest, bridge
 
     between = bridge(client=source, upstream=target)
     wire = between.request(WireRequest(path=_path(source, model), body=body), model)
-    losses.extend(between.losses)
     shown = wire.body
     if sys.stdout.isatty():
         shown = orjson.dumps(orjson.loads(wire.body), option=orjson.OPT_INDENT_2)
-    return shown, {"path": wire.path, "query": wire.query, "headers": dict(wire.headers), "body": _parsed(wire.body)}
+    facts = {"path": wire.path, "query": wire.query, "headers": dict(wire.headers), "body": _parsed(wire.body)}
+    return shown, facts, between.losses
 
 
-def _path(name: str, model: str | None) -> str:
+def _path(name: str, model: str | None, *, stream: bool = False) -> str:
     """Where such a request is sent; Gemini keeps the model there, which a file of its body does not tell."""
     from translators import FORMATS
 
     base = FORMATS[name].base_path
+    verb = "streamGenerateContent" if stream else "generateContent"
     match name:
         case "gemini":
-            return f"{base}/{model or 'model'}:generateContent"
-        case "gemini-cli":
-            return f"{base}:generateContent"
+            return f"{base}/{model or 'model'}:{verb}"
+        case "gemini-cli" | "antigravity":
+            return f"{base}:{verb}"
         case _:
             return base
 
 
-def _response(source: str, target: str, body: bytes, losses: "list[hub.Loss]") -> tuple[bytes, Mapping[str, object]]:
-    from translators import FORMATS
+def _answer(source: str, target: str, body: bytes, asked: Path | None, *, stream: bool) -> "_Translated":
+    """As the proxy does it: the answer of a provider of ``source`` for a client of ``target``."""
+    from translators import WireRequest, bridge
 
-    failure = FORMATS[source].parse_error(200, {}, body)
-    if failure is not None:
-        wire = FORMATS[target].render_error(failure)
-        return wire.body, {"status": wire.status, "headers": dict(wire.headers), "body": _parsed(wire.body)}
-    answer = FORMATS[target].render_response(FORMATS[source].parse_response(body), _nobody(stream=False), losses)
-    return answer, {"status": 200, "body": _parsed(answer)}
-
-
-def _stream(source: str, target: str, body: bytes, losses: "list[hub.Loss]") -> tuple[bytes, Mapping[str, object]]:
-    from translators import FORMATS
-
-    parser = FORMATS[source].stream_parser()
-    renderer = FORMATS[target].stream_renderer(_nobody(stream=True), losses)
-    events = [*parser.feed(body), *parser.close()]
-    shown = b"".join(map(renderer.render, events)) + renderer.close()
-    return shown, {"stream": shown.decode(errors="replace")}
+    between = bridge(client=target, upstream=source)
+    query = "alt=sse" if stream else ""  # as Google's clients ask for a stream
+    path = _path(target, None, stream=stream)
+    between.request(
+        _nothing(target, stream=stream) if asked is None else WireRequest(path=path, query=query, body=_read(asked))
+    )
+    asking = len(between.losses)
+    shown = between.feed(body, "text/event-stream" if stream else "application/json") + between.close()
+    if between.failure is not None:
+        console.tell(f"the answer is an error, {between.failure.kind}: {between.failure.message}")
+    facts = {"stream": shown.decode(errors="replace")} if between.streaming else {"body": _parsed(shown)}
+    return shown, facts, between.losses[asking:]
 
 
-def _nobody(*, stream: bool) -> "hub.Request":
+def _nothing(target: str, *, stream: bool) -> "WireRequest":
     """The request behind an answer that stands alone in a file."""
-    from translators import hub
+    from translators import FORMATS, Profile, hub
 
-    return hub.Request(model="", messages=(), stream=stream)
+    asked = hub.Request("model", (hub.Message("user", (hub.Text("-"),)),), stream=stream)
+    return FORMATS[target].render_request(asked, Profile(), [])
 
 
 def _parsed(body: bytes) -> object:

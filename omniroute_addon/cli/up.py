@@ -1,4 +1,4 @@
-"""``omniroute up`` and ``status``: the proxy in the foreground, its ready line and its record in the data dir."""
+"""``omniroute up``: the proxy in the foreground, its ready line and its record in the data dir."""
 
 import contextlib
 import errno
@@ -6,14 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omniroute_addon import running
 from omniroute_addon.cli import console
-from omniroute_addon.cli.options import ConfigOption, JSONOption, snapshot_of
+from omniroute_addon.cli.options import ConfigOption, snapshot_of
 from omniroute_addon.home import data_dir
 
 if TYPE_CHECKING:
@@ -60,21 +59,6 @@ def up(
             lambda: proxy.serve(config, headless=headless, options=options or (), on_ready=on_ready, free_ports=private)
         )
     raise typer.Exit(code)
-
-
-def status(*, json: JSONOption = False) -> None:
-    """Show the proxies that run now; exit code 1 when there is none."""
-    alive = [record for _, record in running.records(data_dir()) if record.alive]
-    if json:
-        console.as_json([asdict(record) for record in alive])
-    elif alive:
-        rows = [
-            [str(one.pid), *(value or "-" for value in (one.proxy, one.gateway, one.web, one.config))] for one in alive
-        ]
-        console.table(("pid", "proxy", "gateway", "web", "config"), rows)
-    else:
-        console.tell("no proxy is running; start one with: omniroute up")
-    raise typer.Exit(0 if alive else 1)
 
 
 def ready_line(proxy: str | None, gateway: str | None, web: str | None) -> str:

@@ -1,20 +1,24 @@
 """Runtime values out of validated specs: registry and user's file merged, accounts with their keys, surfaces by host."""
 
 import dataclasses
-import ipaddress
+import hashlib
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 from omniroute_addon.config.document import VARIABLE, Document
+from omniroute_addon.config.governance import Governance, Quota, Rates, Section
 from omniroute_addon.config.models import (
     ENDPOINT_SUFFIX,
     ORIGIN,
     Account,
+    ApiKey,
     Auth,
     ClientRule,
+    Listen,
     Model,
     Problem,
     Provider,
@@ -23,10 +27,13 @@ from omniroute_addon.config.models import (
     Surfaces,
     format_of_url,
 )
+from omniroute_addon.config.models import is_loopback as is_loopback_host
+from omniroute_addon.config.references import idle, strangers
 from omniroute_addon.config.schema import (
     AccountSpec,
     AuthSpec,
     ConfigSpec,
+    KeyedSpec,
     ProviderSpec,
     RegistrySpec,
     SurfaceSpec,
@@ -35,14 +42,24 @@ from omniroute_addon.config.schema import (
 from omniroute_addon.config.validate import meant
 from translators.format import Profile
 
+SHORTEST_KEY = 16
+"""Characters of a gateway key."""
+
+type Secrets = Callable[[str], str | None]
+"""Name of a vault entry → its secret; None when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sources:
+    """Where keys come from."""
+
+    env: Mapping[str, str]
+    secrets: Secrets | None
+
 
 def is_loopback(url: str) -> bool:
     """Whether an address never leaves this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return is_loopback_host(urlsplit(url).hostname or "")
 
 
 # ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +80,7 @@ def providers(registry: RegistrySpec, config: ConfigSpec, document: Document) ->
         shipped = registry.providers.get(name)
         written, own = overrides.get(name, (name, None))
         spec = _merged(shipped, own)
-        provider = _provider(name, spec, own)
+        provider = _provider(name, spec, own, config)
         if isinstance(provider, str):
             document.report(("providers", written), provider)
         else:
@@ -97,7 +114,7 @@ def _ending(spec: ProviderSpec) -> str | None:
     return ENDPOINT_SUFFIX.get(spec.format or "")
 
 
-def _provider(name: str, spec: ProviderSpec, own: ProviderSpec | None) -> Provider | str:
+def _provider(name: str, spec: ProviderSpec, own: ProviderSpec | None, rules: Governance) -> Provider | str:
     """The provider, or what is wrong with it."""
     if "/" in name or name == ORIGIN or not name:
         return f"{name!r} cannot be a provider's name"
@@ -117,7 +134,7 @@ def _provider(name: str, spec: ProviderSpec, own: ProviderSpec | None) -> Provid
         headers=MappingProxyType({header.lower(): value for header, value in spec.headers.items()}),
         query=spec.query,
         tier=spec.tier,
-        models=tuple(Model(model, facts.format, facts.context) for model, facts in spec.models.items()),
+        models=tuple(Model(model, **dict(facts)) for model, facts in spec.models.items()),
         endpoints=MappingProxyType(dict(spec.endpoints)),
         model_prefix=spec.model_prefix,
         env=spec.env,
@@ -126,6 +143,11 @@ def _provider(name: str, spec: ProviderSpec, own: ProviderSpec | None) -> Provid
         enabled=spec.enabled,
         login=spec.login,
         overridden=own is not None and own.base_url is not None,
+        hidden=spec.hidden,
+        timeouts=spec.timeouts.given(),
+        pool=spec.pool or rules.pool,
+        rates=spec.rates or rules.rates,
+        quota=_over(rules.quota, spec.quota),
     )
 
 
@@ -166,9 +188,9 @@ def prefixes(known: Mapping[str, Provider], document: Document) -> dict[str, str
 def accounts(
     config: ConfigSpec,
     document: Document,
+    providers: Mapping[str, Provider],
     known: Mapping[str, str],
-    env: Mapping[str, str],
-    secrets: Callable[[str], str | None] | None,
+    sources: Sources,
 ) -> tuple[Account, ...]:
     """The accounts of the file, each with its key or the reason why it has none."""
     out: list[Account] = []
@@ -184,27 +206,80 @@ def accounts(
                 f"unknown provider {spec.provider!r}{meant(spec.provider, list(known))}",
             )
             continue
-        key, missing = _key(spec, env, secrets)
-        out.append(Account(spec.name, provider, SecretStr(key) if key else None, missing, spec.priority, spec.enabled))
+        key, missing = _key(spec, sources)
+        own = _merged_account(spec, providers[provider])
+        secret = SecretStr(key) if key else None
+        out.append(Account(spec.name, provider, secret, missing, spec.priority, spec.enabled, False, *own))
     return tuple(out)
 
 
-def _key(
-    spec: AccountSpec, env: Mapping[str, str], secrets: Callable[[str], str | None] | None
-) -> tuple[str | None, str | None]:
+def _merged_account(spec: AccountSpec, provider: Provider) -> tuple[Rates, Quota]:
+    """The account's own, else its provider's; what an account leaves out of its own is the provider's."""
+    return _over(provider.rates, spec.rates), _over(provider.quota, spec.quota)
+
+
+def _over[S: Section](general: S, own: S | None) -> S:
+    if own is None:
+        return general
+    return general.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
+def api_keys(config: ConfigSpec, document: Document, sources: Sources) -> tuple[ApiKey, ...]:
+    """Who may call the gateway."""
+    out: list[ApiKey] = []
+    for index, spec in enumerate(config.keys):
+        if any(known.name == spec.name for known in out):
+            document.report(("keys", index, "name"), f"key {spec.name!r} is named twice")
+        key, missing = _key(spec, sources)
+        digest = hashlib.sha256(key.encode()).digest() if key else None
+        if spec.sha256 is not None:
+            digest = bytes.fromhex(spec.sha256)
+        if (spec.key is None) is (spec.sha256 is None):
+            document.report(("keys", index), "needs either 'key' or 'sha256'")
+        elif key is not None and len(key) < SHORTEST_KEY:
+            document.report(("keys", index, "key"), f"is shorter than {SHORTEST_KEY} characters: it could be guessed")
+        twin = next((known.name for known in out if digest is not None and known.digest == digest), None)
+        if twin is not None:
+            document.report(("keys", index), f"key {spec.name!r} is the same as {twin!r}")
+        out.append(ApiKey(spec.name, digest, missing, spec.enabled, _instant(spec.expires)))
+    return tuple(out)
+
+
+def _instant(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def check_listeners(listen: Listen, keys: tuple[ApiKey, ...], document: Document) -> None:
+    """Report listeners that other machines can reach and that would let them in without a key."""
+    able = any(key.enabled for key in keys)
+    for name, address in (("proxy", listen.proxy), ("gateway", listen.gateway), ("web", listen.web)):
+        if address is None or address.loopback:
+            continue
+        wide = f"{address.host} is not a loopback address"
+        if name == "web":
+            document.report(("listen", name), f"{wide}, and the pages show every prompt: use an SSH tunnel")
+        elif not able:
+            document.report(("listen", name), f"{wide}; other machines need a key to come in: add one under keys")
+    if listen.proxy_auth and not able:
+        document.report(("listen", "proxy_auth"), "there is no key to ask for: add one under keys")
+
+
+def _key(spec: KeyedSpec, sources: Sources) -> tuple[str | None, str | None]:
     """The key, and why it is missing."""
     if spec.key is None:
         return None, None
     if spec.key.vault is not None:
-        secret = secrets(spec.key.vault) if secrets is not None else None
+        secret = sources.secrets(spec.key.vault) if sources.secrets is not None else None
         return (secret, None) if secret else (None, f"the vault has no {spec.key.vault!r}")
     names = [spec.key.env] if spec.key.env is not None else VARIABLE.findall(spec.key.value or "")
     for name in names:
-        if not env.get(name):
+        if not sources.env.get(name):
             return None, f"environment variable {name} is not set"
     if spec.key.env is not None:
-        return env[spec.key.env].strip(), None
-    key = VARIABLE.sub(lambda found: env[found[1]], spec.key.value or "").strip()
+        return sources.env[spec.key.env].strip(), None
+    key = VARIABLE.sub(lambda found: sources.env[found[1]], spec.key.value or "").strip()
     return (key, None) if key else (None, "the key is empty")
 
 
@@ -230,7 +305,8 @@ def usable(
         variable = next((variable for variable in provider.env if env.get(variable)), None)
         if variable is not None:
             key = SecretStr(env[variable].strip())
-            out[name] = (Account(f"${variable}", name, key, implicit=True),)
+            account = Account(f"${variable}", name, key, implicit=True, rates=provider.rates, quota=provider.quota)
+            out[name] = (account,)
     return out
 
 
@@ -296,9 +372,14 @@ def warnings(snapshot: Snapshot, document: Document) -> tuple[Problem, ...]:
             if account.missing is not None and account.enabled:
                 path = ("accounts", index_of[account.name], "key")
                 out.append(document.problem(path, f"account {account.name} has no key: {account.missing}"))
+    for index, key in enumerate(snapshot.keys):
+        if key.missing is not None and key.enabled:
+            path = ("keys", index, "key")
+            out.append(document.problem(path, f"nobody can call as {key.name}: {key.missing}"))
     for name, provider in snapshot.providers.items():
         ending = ENDPOINT_SUFFIX.get(provider.format)
         if provider.overridden and ending and not urlsplit(provider.base_url).path.endswith(ending):
             text = f"{provider.base_url} does not end with {ending}; it is called as written"
             out.append(document.problem(("providers", name, "base_url"), text))
+    out += [*strangers(snapshot, document), *idle(snapshot, document)]
     return tuple(sorted(out, key=lambda problem: problem.line or 0))

@@ -77,6 +77,8 @@ def read(
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(str(part) for part in (error.context, error.problem) if part)
+        if mark is not None and any("\t" in line for line in text.splitlines()[mark.line : mark.line + 1]):
+            what += "; indent by spaces, not by tabs"
         document.problems.append(Problem(file, mark.line + 1 if mark else None, "", f"not YAML: {what}"))
     except (yaml.YAMLError, ValueError) as error:
         document.problems.append(Problem(file, None, "", f"not YAML: {error}"))

@@ -5,17 +5,20 @@ the file) must be clean before the second (names across it) says anything, so th
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ByteSize
 
 from omniroute_addon.config import build
+from omniroute_addon.config.build import Secrets
 from omniroute_addon.config.document import Document, KeyPath, read
+from omniroute_addon.config.governance import Conditions, Governance, Section
 from omniroute_addon.config.models import (
+    Codex,
     Combo,
     ComboTarget,
     ConfigError,
@@ -31,11 +34,9 @@ from omniroute_addon.config.models import (
 )
 from omniroute_addon.config.names import check_names
 from omniroute_addon.config.paths import data_file, default_config
+from omniroute_addon.config.references import check_references
 from omniroute_addon.config.schema import ConfigSpec, RegistrySpec, SurfacesSpec
 from omniroute_addon.config.validate import validate
-
-type Secrets = Callable[[str], str | None]
-"""Name of a vault entry → its secret; None when there is none."""
 
 
 def load(
@@ -76,9 +77,10 @@ def parse(
     if config is None:
         raise _error(document)
 
+    sources = build.Sources(env, secrets)
     providers = build.providers(registry, config, document)
     prefixes = build.prefixes(providers, document)
-    accounts = build.accounts(config, document, prefixes, env, secrets)
+    accounts = build.accounts(config, document, providers, prefixes, sources)
     configured = {account.provider for account in accounts}
     providers = {
         name: replace(provider, keyless=_is_keyless(provider, name in registry.providers, name in configured))
@@ -86,7 +88,14 @@ def parse(
     }
     combos = {
         name: Combo(
-            name, tuple(ComboTarget(one.target, one.weight) for one in spec.targets), spec.strategy, spec.enabled
+            name,
+            tuple(
+                ComboTarget(one.target, one.weight, one.enabled, one.concurrency, one.timeouts.given())
+                for one in spec.targets
+            ),
+            spec.strategy,
+            spec.enabled,
+            spec.settings(config.combo_defaults),
         )
         for name, spec in config.combos.items()
     }
@@ -99,12 +108,16 @@ def parse(
                 path=spec.match.path,
                 format=spec.match.format,
                 headers=tuple((name.lower(), globs) for name, globs in spec.match.headers.items()),
+                when=_part(Conditions, spec.match),
             ),
             spec.to,
+            spec.name,
+            spec.enabled,
         )
         for spec in config.routes
     )
     check_names(config, document, prefixes)
+    check_references(config, document, prefixes)
     usable = build.usable(accounts, providers, env)
     final = {account.name: account for entries in usable.values() for account in entries}
     snapshot = Snapshot(
@@ -118,13 +131,22 @@ def parse(
         limits=_with(Limits(), config.limits),
         timeouts=_with(Timeouts(), config.timeouts),
         view=_with(View(), config.view),
+        codex=Codex(plain_tools=config.codex.plain_tools),
         surfaces=build.surfaces(surfaces, config, document, providers, prefixes),
+        governance=_part(Governance, config),
+        keys=build.api_keys(config, document, sources),
         prefixes=MappingProxyType(prefixes),
         usable=MappingProxyType(usable),
     )
+    build.check_listeners(snapshot.listen, snapshot.keys, document)
     if document.problems:
         raise _error(document)
     return replace(snapshot, warnings=build.warnings(snapshot, document))
+
+
+def _part[S: Section](section: type[S], spec: S) -> S:
+    """The fields of ``section`` out of a spec that has more."""
+    return section.model_construct(**{name: getattr(spec, name) for name in section.model_fields})
 
 
 def _error(document: Document) -> ConfigError:
@@ -133,7 +155,7 @@ def _error(document: Document) -> ConfigError:
 
 
 def _is_account_key(path: KeyPath) -> bool:
-    return len(path) == 3 and path[0] == "accounts" and path[2] == "key"
+    return len(path) == 3 and path[0] in ("accounts", "keys") and path[2] == "key"
 
 
 def _is_keyless(provider: Provider, shipped: bool, configured: bool) -> bool:
@@ -153,7 +175,7 @@ def _shipped[T: BaseModel](name: str, model: type[T]) -> T:
 def _with[T: (Listen, Limits, Timeouts, View)](defaults: T, spec: BaseModel) -> T:
     """The defaults with what the file sets; sizes become plain integers."""
     given = {name: getattr(spec, name) for name in spec.model_fields_set}
-    plain = {name: int(value) if isinstance(value, int) else value for name, value in given.items()}
+    plain = {name: int(value) if isinstance(value, ByteSize) else value for name, value in given.items()}
     if not isinstance(defaults, Listen):
         plain = {name: value for name, value in plain.items() if value is not None}
     return replace(defaults, **plain)

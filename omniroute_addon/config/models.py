@@ -3,6 +3,7 @@
 A :class:`Snapshot` is one consistent configuration. A reload makes a new one; an exchange keeps the one it started with.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from omniroute_addon.config.glob import matches
+from omniroute_addon.config.governance import ComboDefaults, Conditions, Governance, Pool, Quota, Rates, Tier
 from translators.format import Profile
 
-type Tier = Literal["subscription", "api-key", "cheap", "free"]
 type Operation = Literal["generate", "count", "models", "websocket"]
 
 FORMAT_NAMES = (
@@ -28,8 +29,9 @@ FORMAT_NAMES = (
     "kiro",
     "cursor",
 )
-AVAILABLE_FORMATS = frozenset(("anthropic-messages", "openai-chat", "openai-responses", "gemini", "gemini-cli"))
-STRATEGIES = ("priority", "round-robin", "random", "weighted", "least-used", "cost-optimized")
+AVAILABLE_FORMATS = frozenset(
+    ("anthropic-messages", "openai-chat", "openai-responses", "gemini", "gemini-cli", "antigravity")
+)
 
 ENDPOINT_SUFFIX: Mapping[str, str] = MappingProxyType(
     {
@@ -50,6 +52,14 @@ ORIGIN = "origin"
 """The target that is the client's own call."""
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def format_of_url(url: str) -> str | None:
     """The format that an endpoint's path speaks, by its ending; None when it says nothing."""
     path = urlsplit(url).path.rstrip("/")
@@ -66,6 +76,11 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def loopback(self) -> bool:
+        """Only this machine can reach it."""
+        return is_loopback(self.host)
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
@@ -74,6 +89,8 @@ class Listen:
     proxy: Address | None = Address("127.0.0.1", 8080)
     gateway: Address | None = Address("127.0.0.1", 20128)
     web: Address | None = Address("127.0.0.1", 8081)
+    proxy_auth: bool = False
+    """The proxy asks this machine's tools for a key, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,14 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Codex:
+    """How Codex is treated."""
+
+    plain_tools: bool = False
+    """Change the model list that it fetches so that no model gets its tools as JavaScript."""
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     """How a key is sent."""
 
@@ -141,6 +166,13 @@ class Model:
     """The endpoint it lives on, when that is not the provider's default."""
     context: int | None = None
     """Tokens of its window."""
+    tools: bool | None = None
+    """What it can take; None is unknown, and unknown is tried."""
+    images: bool | None = None
+    reasoning: bool | None = None
+    enabled: bool = True
+    hidden: bool = False
+    """Usable, but not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +208,28 @@ class Provider:
     """Calls need no key: loopback address, auth ``none``, or the user's own without accounts."""
     overridden: bool = False
     """The user's file sets ``base_url``; then it holds for ``origin`` calls, too."""
+    hidden: bool = False
+    """Usable, but its models are not listed."""
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    """Fields of ``Timeouts`` that are other at this provider."""
+    pool: Pool = field(default_factory=Pool)
+    rates: Rates = field(default_factory=Rates)
+    """Of a provider without accounts; an account has its own."""
+    quota: Quota = field(default_factory=Quota)
+
+    def model(self, name: str | None) -> Model | None:
+        """What is known of a model, by the upstream's name or the name in the rules."""
+        wanted = {name, (name or "").removeprefix(self.model_prefix)}
+        return next((entry for entry in self.models if entry.name in wanted), None)
 
     def profile(self, model: str | None = None) -> Profile:
         """What the model at this provider tolerates."""
         name = model or ""
         return next((profile for glob, profile in self.model_profiles if matches(glob, name)), self.base_profile)
+
+    def signer(self, model: str | None) -> str:
+        """Under whose name the signatures of the model's reasoning are kept."""
+        return self.profile(model).signer or self.id
 
     def endpoint(self, wire_format: str) -> str:
         """The address for calls of a format: a known one, else ``base_url`` with that format's ending."""
@@ -196,7 +245,7 @@ class Provider:
 
     def speaking(self, client_format: str, model: str) -> "Provider":
         """This provider at the endpoint that suits a call: the model's own, else the client's format, else the default."""
-        known = next((entry.format for entry in self.models if entry.name == model), None)
+        known = next((entry.format for entry in self.models if entry.name == model), None) if self.models else None
         wire_format = known or (client_format if client_format in self.endpoints else self.format)
         if wire_format == self.format:
             return self
@@ -216,22 +265,44 @@ class Account:
     enabled: bool = True
     implicit: bool = False
     """Not in the file: made of an environment variable that the registry names."""
+    rates: Rates = field(default_factory=Rates)
+    quota: Quota = field(default_factory=Quota)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A caller of the gateway; of its key only the digest is kept."""
+
+    name: str
+    digest: bytes | None = field(default=None, repr=False)
+    """SHA-256."""
+    missing: str | None = None
+    """Why there is no key, in words."""
+    enabled: bool = True
+    expires: float | None = None
+    """Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComboTarget:
     target: str
     weight: float = 1.0
+    enabled: bool = True
+    concurrency: int | None = None
+    """Calls under way at this target; the combo's own number when None."""
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    """Fields of ``Timeouts`` that are other at this target; they go before the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Combo:
-    """Named, ordered targets."""
+    """Named targets and how to choose among them."""
 
     name: str
     targets: tuple[ComboTarget, ...]
     strategy: str = "priority"
     enabled: bool = True
+    settings: ComboDefaults = field(default_factory=ComboDefaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,12 +315,15 @@ class RouteMatch:
     path: tuple[str, ...] = ()
     format: tuple[str, ...] = ()
     headers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    when: Conditions = field(default_factory=Conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     match: RouteMatch
     to: tuple[str, ...]
+    name: str | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +402,11 @@ class Snapshot:
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     view: View = View()
+    codex: Codex = Codex()
     surfaces: Surfaces = Surfaces()
+    governance: Governance = field(default_factory=Governance)
+    keys: tuple[ApiKey, ...] = ()
+    """When there are any, the gateway serves nobody else; the proxy serves other machines only with one of them."""
     warnings: tuple[Problem, ...] = ()
     prefixes: Mapping[str, str] = field(default_factory=dict)
     """Every word before a slash → provider id."""

@@ -36,6 +36,9 @@ def _named(config: ConfigSpec) -> Iterable[tuple[KeyPath, str]]:
             yield ("routes", index, "to", position), target
     for alias, target in config.aliases.items():
         yield ("aliases", alias), target
+    for model, targets in config.fallback_chains.items():
+        for position, target in enumerate(targets):
+            yield ("fallback_chains", model, position), target
 
 
 def _wrong(target: str, config: ConfigSpec, prefixes: Mapping[str, str]) -> str | None:

@@ -4,25 +4,30 @@ Every short form (``to: name``, ``auth: bearer``, ``key: "${ENV}"``) is brought 
 that there are no unions and a problem always has one key path. Names across the file are checked in ``load``.
 """
 
-import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ByteSize, Field, field_validator
 
-from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, STRATEGIES, Address, Tier
+from omniroute_addon.config.governance import (
+    COMBO_STRATEGIES,
+    ComboDefaults,
+    Conditions,
+    Count,
+    Duration,
+    Governance,
+    Pool,
+    Quota,
+    Rates,
+    Section,
+    Tier,
+    Words,
+)
+from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, Address
+from omniroute_addon.config.validate import meant
 
-
-class Spec(BaseModel):
-    """Base: frozen, unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-type Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 type Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -32,7 +37,11 @@ def _format(value: str) -> str:
     return value
 
 
-type FormatName = Annotated[str, BeforeValidator(lambda value: _format(value) if isinstance(value, str) else value)]
+type FormatName = Annotated[
+    str,
+    BeforeValidator(lambda value: _format(value) if isinstance(value, str) else value),
+    Field(json_schema_extra={"enum": list(FORMAT_NAMES)}),
+]
 
 
 def _url(value: str) -> str:
@@ -56,42 +65,51 @@ def _address(value: object) -> object:
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isdecimal() or int(port) > 65535 or not host:
         raise ValueError(f"{value!r} is not HOST:PORT, such as 127.0.0.1:8080")
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
-        raise ValueError(f"{host} is not a loopback address; binding wider needs API keys, which are not available yet")
     return Address(host, int(port))
 
 
-type Listener = Annotated[Address | None, BeforeValidator(_address)]
+type _ListenerInput = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")] | None
+type Listener = Annotated[Address | None, BeforeValidator(_address, json_schema_input_type=_ListenerInput)]
 
 
-class ListenSpec(Spec):
+class ListenSpec(Section):
     proxy: Listener = None
+    """For tools behind the proxy; null is off."""
     gateway: Listener = None
+    """For tools with a base URL; null is off."""
     web: Listener = None
+    """mitmweb; null is off."""
+    proxy_auth: bool = False
 
 
-class LimitsSpec(Spec):
+class LimitsSpec(Section):
     inline_wait: Annotated[float, Field(ge=0, le=60)] = 3.0
     max_request: Annotated[ByteSize, Field(gt=0)] | None = None
     max_answer: Annotated[ByteSize, Field(gt=0)] | None = None
     max_error: Annotated[ByteSize, Field(gt=0)] | None = None
 
 
-class TimeoutsSpec(Spec):
+class TimeoutsSpec(Section):
     connect: Seconds | None = None
+    """Until there is a connection."""
     first_event: Seconds | None = None
     idle: Seconds | None = None
     whole: Seconds | None = None
 
+    def given(self) -> Mapping[str, float]:
+        return MappingProxyType(self.model_dump(exclude_none=True))
 
-class ViewSpec(Spec):
+
+class ViewSpec(Section):
     max_flows: Annotated[int, Field(gt=0)] | None = None
+    """Flows that mitmweb keeps."""
     max_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
+    """Bytes of all flows that mitmweb keeps."""
     max_body: Annotated[ByteSize, Field(ge=0)] | None = None
+
+
+class CodexSpec(Section):
+    plain_tools: bool = False
 
 
 # ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,14 +127,29 @@ def _auth(value: object) -> object:
             return value
 
 
-class AuthSpec(Spec):
+class AuthSpec(Section):
     kind: Literal["bearer", "x-api-key", "x-goog-api-key", "none", "header"]
+    """How the key is sent."""
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")] | None = None
+    """The header's name, for ``header``."""
 
 
-class ModelSpec(Spec):
+type _AuthInput = Literal["bearer", "x-api-key", "x-goog-api-key", "none"] | dict[Literal["header"], str] | AuthSpec
+
+
+class ModelSpec(Section):
     format: FormatName | None = None
-    context: Annotated[int, Field(gt=0)] | None = None
+    context: Count | None = None
+    tools: bool | None = None
+    images: bool | None = None
+    """Takes images."""
+    reasoning: bool | None = None
+    """Takes thinking settings."""
+    enabled: bool = True
+    hidden: bool = False
+
+
+type _ModelsInput = list[str] | dict[str, ModelSpec | None]
 
 
 def _models(value: object) -> object:
@@ -128,46 +161,99 @@ def _models(value: object) -> object:
     return value
 
 
-class ProfileSpec(Spec):
+class ProfileSpec(Section):
     """The fields of a translators Profile; which of them are set tells what an override overrides."""
 
     developer_role: bool = True
     system_position: Literal["any", "leading", "none"] = "any"
     reasoning_field: Literal["reasoning_content", "reasoning", "none"] = "reasoning_content"
-    reasoning_style: Literal["effort", "thinking", "none"] = "effort"
+    reasoning_style: Literal["effort", "thinking", "enable_thinking", "reasoning", "none"] = "effort"
+    efforts: Words = ()
+    thinking_budgets: bool = True
+    thinks_when_forced: bool = True
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What a chat upstream calls the bound."""
     max_output: Annotated[int, Field(gt=0)] | None = None
+    seed_field: Literal["seed", "random_seed"] = "seed"
+    """What it calls the seed."""
+    max_stops: Annotated[int, Field(gt=0)] | None = None
     max_tools: Annotated[int, Field(gt=0)] | None = None
+    """Tools that are taken."""
+    tool_choices: frozenset[Literal["auto", "none", "required", "tool"]] = frozenset(
+        {"auto", "none", "required", "tool"}
+    )
+    tool_id_pattern: str | None = None
+    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     images: bool = True
+    """Takes images."""
     documents: bool = True
+    """Takes documents."""
+    audio: bool = True
+    """Takes audio."""
+    video: bool = False
     strict_tools: bool = True
+    top_k: bool = False
+    cache_control: bool = False
+    cache_key: bool = False
+    alternate: bool = False
+    null_content: bool = True
+    user_after_tool: bool = True
+    max_temperature: Annotated[float, Field(gt=0)] | None = None
+    """Higher ones are lowered."""
+    stores: bool = True
+    needs_instructions: bool = False
+    names: bool = True
     stream: Literal["as-asked", "always", "never"] = "as-asked"
     stream_usage: bool = True
     omit: frozenset[str] = frozenset()
     text_parts: bool = True
+    unsigned_thinking: bool = False
+    reasoning_lost: str | None = None
+    signer: str | None = None
     think_tags: bool = False
+    tool_schema: Literal["subset", "json"] = "subset"
+    envelope: dict[str, str] = Field(default_factory=dict)
 
 
-class ProviderSpec(Spec):
+class ProviderSpec(Section):
     name: str | None = None
+    """For people."""
     base_url: Url | None = None
+    """The whole address that is called; for gemini up to ``/models``, for gemini-cli up to ``/v1internal``."""
     format: FormatName | None = None
+    """What ``base_url`` speaks, when its path does not tell."""
     prefixes: Words = ()
-    auth: Annotated[AuthSpec, BeforeValidator(_auth)] | None = None
+    auth: Annotated[AuthSpec, BeforeValidator(_auth, json_schema_input_type=_AuthInput)] | None = None
+    """How keys are sent."""
     headers: dict[str, str] = Field(default_factory=dict)
+    """Of every call."""
     query: str = ""
     tier: Tier = "api-key"
-    models: Annotated[dict[str, ModelSpec], BeforeValidator(_models)] = Field(default_factory=dict)
+    """How it is paid for."""
+    models: Annotated[dict[str, ModelSpec], BeforeValidator(_models, json_schema_input_type=_ModelsInput)] = Field(
+        default_factory=dict
+    )
+    """Known models: names, or names with facts."""
     endpoints: dict[FormatName, Url] = Field(default_factory=dict)
     model_prefix: str = ""
     env: Words = ()
     profile: ProfileSpec | None = None
+    """What its models tolerate."""
     model_profiles: dict[str, ProfileSpec] = Field(default_factory=dict)
     enabled: bool = True
     login: bool = False
+    hidden: bool = False
+    pool: Pool | None = None
+    """Instead of the general ``pool``."""
+    rates: Rates | None = None
+    """Instead of the general ``rates``."""
+    quota: Quota | None = None
+    """Over the general ``quota``."""
+    timeouts: TimeoutsSpec = TimeoutsSpec()
+    """Instead of the general ``timeouts``."""
 
 
-class RegistrySpec(Spec):
+class RegistrySpec(Section):
     """``providers.yaml``."""
 
     version: Literal[1]
@@ -181,20 +267,24 @@ def _key(value: object) -> object:
     return {"value": value} if isinstance(value, str) else value
 
 
-class KeySpec(Spec):
+class KeySpec(Section):
     """Where a key comes from; exactly one is set."""
 
     value: str | None = Field(None, repr=False)
     """As written, ``${ENV}`` and all."""
     env: str | None = None
+    """An environment variable."""
     vault: str | None = None
+    """An entry of ``omniroute vault``."""
 
 
-class AccountSpec(Spec):
+class KeyedSpec(Section):
+    """An entry with a name and a secret."""
+
     name: Annotated[str, Field(min_length=1)]
-    provider: str
-    key: Annotated[KeySpec, BeforeValidator(_key)] | None = None
-    priority: int = 1
+    """Rules and reports use it."""
+    key: Annotated[KeySpec, BeforeValidator(_key, json_schema_input_type=str | KeySpec)] | None = None
+    """``${VARIABLE}``, ``{env: NAME}`` or ``{vault: NAME}``."""
     enabled: bool = True
 
     @field_validator("key")
@@ -205,19 +295,57 @@ class AccountSpec(Spec):
         return key
 
 
-class TargetSpec(Spec):
+class AccountSpec(KeyedSpec):
+    provider: str
+    """The provider's id or a prefix of it."""
+    priority: int = 1
+    """Lower ones go first."""
+    rates: Rates | None = None
+    """What is left out is the provider's."""
+    quota: Quota | None = None
+    """What is left out is the provider's."""
+
+
+class ApiKeySpec(KeyedSpec):
+    """A caller of the gateway; its secret is ``key``, or only its digest is written down."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    """What ``printf %s KEY | sha256sum`` prints."""
+    expires: datetime | None = None
+    """A day or an instant; UTC unless it says otherwise."""
+
+
+class TargetSpec(Section):
     target: str
+    """``prefix/model``, ``origin`` or a combo."""
     weight: Annotated[float, Field(ge=0)] = 1.0
+    """For ``weighted``."""
+    enabled: bool = True
+    concurrency: Count | None = None
+    """Calls under way at this target."""
+    timeouts: TimeoutsSpec = TimeoutsSpec()
+    """What is left out is the provider's."""
 
 
 def _target(value: object) -> object:
     return {"target": value} if isinstance(value, str) else value
 
 
-class ComboSpec(Spec):
-    strategy: str = "priority"
-    targets: tuple[Annotated[TargetSpec, BeforeValidator(_target)], ...]
+type _Target = Annotated[TargetSpec, BeforeValidator(_target, json_schema_input_type=str | TargetSpec)]
+
+
+class ComboSpec(Section):
+    strategy: Annotated[str, Field(json_schema_extra={"enum": list(COMBO_STRATEGIES)})] = "priority"
+    """How the targets are ordered."""
+    targets: Annotated[tuple[_Target, ...], Field(json_schema_extra={"minItems": 1})]
+    """What is tried."""
     enabled: bool = True
+    retries: Annotated[int, Field(ge=0, le=10)] | None = None
+    retry_delay: Duration | None = None
+    concurrency: Count | None = None
+    queue_timeout: Duration | None = None
+    max_attempts: Count | None = None
+    max_time: Duration | None = None
 
     @field_validator("targets")
     @classmethod
@@ -229,40 +357,58 @@ class ComboSpec(Spec):
     @field_validator("strategy")
     @classmethod
     def _available(cls, strategy: str) -> str:
-        if strategy not in STRATEGIES:
-            raise ValueError(f"unknown strategy {strategy!r}; strategies are {', '.join(STRATEGIES)}")
-        if strategy != "priority":
-            raise ValueError(f"strategy {strategy} is not available yet; use priority")
+        if strategy not in COMBO_STRATEGIES:
+            hint = meant(strategy, COMBO_STRATEGIES) or f"; strategies are {', '.join(COMBO_STRATEGIES)}"
+            raise ValueError(f"unknown strategy {strategy!r}{hint}")
         return strategy
 
+    def settings(self, defaults: ComboDefaults) -> ComboDefaults:
+        given = {name: getattr(self, name) for name in ComboDefaults.model_fields if getattr(self, name) is not None}
+        return defaults.model_copy(update=given)
 
-class MatchSpec(Spec):
+
+class MatchSpec(Conditions):
     client: Words = ()
+    """Globs of tools, such as ``claude-code``."""
     model: Words = ()
+    """Globs of the asked model."""
     host: Words = ()
+    """Globs of the called host."""
     path: Words = ()
+    """Globs of the path."""
     format: Words = ()
+    """Globs of the client's wire format."""
     headers: dict[str, Words] = Field(default_factory=dict)
+    """Header → globs of its value."""
 
 
-class RouteSpec(Spec):
+class RouteSpec(Section):
     match: MatchSpec = MatchSpec()
+    """All of it must hold; every call when it is empty."""
     to: Annotated[Words, Field(min_length=1)]
+    """Targets in order."""
+    name: str | None = None
+    """For explanations and reports."""
+    enabled: bool = True
 
 
 # ── surfaces ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class PathsSpec(Spec):
+class PathsSpec(Section):
     generate: Words = ()
+    """Globs of paths of calls."""
     count: Words = ()
+    """Globs of paths that count tokens."""
 
 
-class SurfaceSpec(Spec):
+class SurfaceSpec(Section):
     client: str
     format: FormatName
+    """What is spoken there."""
     provider: Annotated[Words, Field(min_length=1)]
     hosts: Annotated[Words, Field(min_length=1)]
+    """Plain host names."""
     paths: PathsSpec
     websocket: Literal["refuse", "pass"] = "pass"
     slash_models: bool = False
@@ -283,13 +429,16 @@ class SurfaceSpec(Spec):
         return tuple(host.lower() for host in hosts)
 
 
-class ClientSpec(Spec):
+class ClientSpec(Section):
     client: str
+    """The name for rules."""
     header: str
+    """The header that tells."""
     match: str
+    """Glob of its value."""
 
 
-class SurfacesSpec(Spec):
+class SurfacesSpec(Section):
     """``surfaces.yaml``."""
 
     version: Literal[1]
@@ -297,18 +446,34 @@ class SurfacesSpec(Spec):
     clients: tuple[ClientSpec, ...] = ()
 
 
-class ConfigSpec(Spec):
+class ConfigSpec(Governance):
     """``omniroute.yaml``."""
 
     version: Literal[1]
+    """Of the file's shape."""
     listen: ListenSpec = ListenSpec()
+    """Where tools connect."""
     providers: dict[str, ProviderSpec] = Field(default_factory=dict)
+    """Overrides of and additions to the shipped registry."""
     accounts: tuple[AccountSpec, ...] = ()
+    """Credentials."""
+    keys: tuple[ApiKeySpec, ...] = ()
+    """Who may call the gateway; nobody else then."""
     combos: dict[str, ComboSpec] = Field(default_factory=dict)
+    """Name → targets and how to choose among them."""
     routes: tuple[RouteSpec, ...] = ()
+    """The first that matches decides."""
     aliases: dict[str, str] = Field(default_factory=dict)
+    """Glob of the asked model → target, when no route matches."""
     limits: LimitsSpec = LimitsSpec()
+    """Bounds of waits and sizes."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
+    """In seconds."""
     view: ViewSpec = ViewSpec()
+    """What mitmweb keeps."""
+    codex: CodexSpec = CodexSpec()
+    """How Codex is treated."""
     surfaces: dict[str, SurfaceSpec] = Field(default_factory=dict)
+    """Further hosts and paths to open; one of a shipped name replaces it."""
     clients: tuple[ClientSpec, ...] = ()
+    """Who a call comes from, by a header."""

@@ -1,6 +1,6 @@
 """The values and parties of an exchange: the client's call, where the answer goes, and who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,7 +72,7 @@ class Sink(Protocol):
 
 
 class Observer(Protocol):
-    """Who is told what happens (mitmweb's view)."""
+    """Who is told what happens (mitmweb's view, the ledger)."""
 
     def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: Dial) -> None:
         """``dial`` carries the credentials that the record does not."""
@@ -81,6 +81,32 @@ class Observer(Protocol):
     def attempt_ended(self, exchange: ExchangeRecord, attempt: AttemptRecord) -> None: ...
 
     def exchange_ended(self, exchange: ExchangeRecord) -> None: ...
+
+
+class Observers:
+    """Several as one. Each is told, whatever becomes of the others; what went wrong is raised at the end."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: Dial) -> None:
+        self._tell(lambda one: one.attempt_started(exchange, attempt, dial))
+
+    def attempt_ended(self, exchange: ExchangeRecord, attempt: AttemptRecord) -> None:
+        self._tell(lambda one: one.attempt_ended(exchange, attempt))
+
+    def exchange_ended(self, exchange: ExchangeRecord) -> None:
+        self._tell(lambda one: one.exchange_ended(exchange))
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        failed: list[Exception] = []
+        for one in self._observers:
+            try:
+                tell(one)
+            except Exception as error:  # noqa: BLE001 -- raised below
+                failed.append(error)
+        if failed:
+            raise ExceptionGroup("not every observer could be told", failed)
 
 
 class Recorder:

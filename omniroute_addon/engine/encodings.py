@@ -1,7 +1,4 @@
-"""Content encodings, chunk by chunk: ``decode(data)`` and ``flush()``, as in httpx; no I/O.
-
-A passthrough sends the encoded bytes on and decodes a copy for its listener; a translation reads decoded bytes only.
-"""
+"""Content encodings, chunk by chunk: ``decode(data)`` and ``flush()``, as in httpx; no I/O."""
 
 import zlib
 from collections.abc import Callable

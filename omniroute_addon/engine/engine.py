@@ -1,17 +1,27 @@
 """The engine: everything that lives as long as the proxy, and the one way to start an exchange."""
 
+import asyncio
 import logging
+import random
 import time
+from collections.abc import Callable
 
-from omniroute_addon.accounts.health import Health
 from omniroute_addon.config.models import Snapshot
-from omniroute_addon.engine.call import Call, Dial, Observer, Sink
+from omniroute_addon.engine import bypass
+from omniroute_addon.engine.bypassed import Bypassed
+from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
 from omniroute_addon.engine.exchange import Exchange
+from omniroute_addon.engine.keeper import Keeper
+from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.relay import Relay
 from omniroute_addon.engine.resend import resend
+from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.upstream import Upstreams
+from omniroute_addon.gateway.lockout import Lockouts
+from omniroute_addon.ledger.ledger import Ledger
 from omniroute_addon.routing import surfaces
-from omniroute_addon.routing.plan import Plan
+from omniroute_addon.routing.ask import Ask
+from omniroute_addon.routing.plan import Plan, plan
 from translators.memory import BoundedMemory
 
 logger = logging.getLogger(__name__)
@@ -23,19 +33,32 @@ STREAM_GRACE = 3.0
 
 
 class Engine:
-    def __init__(self, snapshot: Snapshot, covered: frozenset[str] | None = None) -> None:
-        """``covered``: the only hosts that may be decrypted, e.g. those our CA may sign; None for no such limit."""
+    def __init__(self, snapshot: Snapshot, covered: frozenset[str] | None = None, ledger: Ledger | None = None) -> None:
+        """``covered``: the only hosts that may be decrypted, e.g. those our CA may sign; None for no such limit.
+
+        Without a ledger nothing is recorded.
+        """
         self._covered = covered
+        self.ledger = ledger or Ledger(snapshot)
+        self.money = Money(snapshot, self.now(), self.ledger.spent)
+        self.snapshot = snapshot
+        self.standing = Standing(lambda: self.snapshot, self.now, self.money)
         self.use(snapshot)
+        self.lockouts = Lockouts()
         self.stopping = False
         self.relay = Relay()
-        self.health = Health()
+        self._rng = random.Random()  # noqa: S311 -- which target is tried first is no secret
+        self._keeper = Keeper(self.standing, self.ledger)
+        self._keeper.load()
         self._memory = BoundedMemory(max_items=MEMORY_ITEMS, max_bytes=MEMORY_BYTES)
         self._upstreams: Upstreams | None = None
 
     def use(self, snapshot: Snapshot) -> None:
         """Swap the configuration whole; exchanges that run keep the one they started with."""
+        self.standing.use(self.snapshot, snapshot)
         self.snapshot = snapshot
+        self.ledger.use(snapshot)
+        self.money.use(snapshot, self.now())
         hosts = surfaces.hosts(snapshot)
         self.hosts = hosts if self._covered is None else hosts & self._covered
         """The hosts whose TLS is opened."""
@@ -49,6 +72,7 @@ class Engine:
         """Open the relay's ports; needs a running event loop."""
         self._upstreams = Upstreams()
         self.relay.start()
+        self._keeper.start()
 
     async def stop(self) -> None:
         """Running exchanges get ``STREAM_GRACE`` seconds, then their error event. Safe to call twice."""
@@ -57,8 +81,18 @@ class Engine:
         if self._upstreams is not None:
             await self._upstreams.aclose()
             self._upstreams = None
+        self._keeper.stop()
+        await asyncio.to_thread(self.ledger.close)
 
-    def exchange(self, call: Call, plan: Plan, observer: Observer) -> Exchange:
+    def reset(self, name: str | None) -> list[str]:
+        """Forget what is held against an account, provider, target or caller's address, or against all (None); which."""
+        return [*self.standing.reset(name), *self.lockouts.lift(name)]
+
+    def plan(self, ask: Ask) -> Plan:
+        """Where a call goes, as things stand."""
+        return plan(ask, self.snapshot, self.standing, self.now(), self._rng)
+
+    def exchange(self, call: Call, plan: Plan, observer: Observer, ask: Ask | None = None) -> Exchange:
         """A new exchange; the relay runs it when its flow arrives."""
         assert self._upstreams is not None, "start() comes first"
         return Exchange(
@@ -66,10 +100,24 @@ class Engine:
             plan,
             self.snapshot,
             upstreams=self._upstreams,
-            health=self.health,
+            standing=self.standing,
             memory=self._memory,
-            observer=observer,
+            observer=Observers(self.ledger, observer),
+            ask=ask,
+            again=None if ask is None else self._again(ask, self.snapshot),
         )
+
+    def _again(self, ask: Ask, snapshot: Snapshot) -> Callable[[], Plan]:
+        return lambda: plan(ask, snapshot, self.standing, self.now(), self._rng)
+
+    def bypassed(self, call: Call, observer: Observer, ask: Ask) -> Bypassed | None:
+        """The exchange of a call that the rules let us answer ourselves; None for all others."""
+        if not self.snapshot.governance.bypass.model_fields_set:
+            return None
+        found = bypass.canned(call, self.snapshot.governance.bypass)
+        if found is None:
+            return None
+        return Bypassed(call, found, self.snapshot, Observers(self.ledger, observer), ask)
 
     async def resend(self, call: Dial, form: str, sink: Sink) -> None:
         """One upstream call as it is, straight to its address."""

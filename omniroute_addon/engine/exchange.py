@@ -12,27 +12,36 @@ The client's format decides what a *call* looks like; the upstream's what is sen
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
-from omniroute_addon.accounts.health import Health
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine import headers as header_rules
-from omniroute_addon.engine import verdicts
+from omniroute_addon.engine import progress, verdicts
 from omniroute_addon.engine.call import SHUTDOWN, Call, ClientLeftError, Dial, Observer, Recorder, Sink
 from omniroute_addon.engine.encodings import UnknownEncodingError
+from omniroute_addon.engine.entry import Entry
+from omniroute_addon.engine.patience import patience, spent
 from omniroute_addon.engine.reading import Reading
+from omniroute_addon.engine.records import attempt_record, exchange_record
+from omniroute_addon.engine.sanitize import sanitized
+from omniroute_addon.engine.shaping import bounded, orders, shape
+from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.target import dial
 from omniroute_addon.engine.upstream import UpstreamError, Upstreams
-from omniroute_addon.engine.verdict import Outcome, Verdict, judge
-from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
-from omniroute_addon.ledger.record import Tape
-from omniroute_addon.routing.plan import Candidate, Plan
-from translators import FORMATS, TranslationError, Unsupported, WireResponse, hub
+from omniroute_addon.engine.verdict import Outcome, Verdict, judge, once_more
+from omniroute_addon.ledger import AttemptRecord
+from omniroute_addon.ledger.budgets import Reservation
+from omniroute_addon.ledger.decision import decision, without_room
+from omniroute_addon.routing.ask import Ask
+from omniroute_addon.routing.candidate import Candidate
+from omniroute_addon.routing.plan import Plan
+from omniroute_addon.routing.state import BudgetBlock
+from translators import FORMATS, TranslationError, Unsupported, WireRequest, WireResponse, hub
 from translators import bridge as make_bridge
 from translators.bridge import Bridge, Passthrough
 from translators.memory import Memory
+from translators.signatures import Trust
 
 logger = logging.getLogger(__name__)
 
@@ -49,33 +58,45 @@ class Exchange:
         snapshot: Snapshot,
         *,
         upstreams: Upstreams,
-        health: Health,
+        standing: Standing,
         memory: Memory,
         observer: Observer,
+        ask: Ask | None = None,
+        again: Callable[[], Plan] | None = None,
     ) -> None:
+        """``again``: the plan as it would be later."""
         self.call = call
         self.plan = plan
         self._snapshot = snapshot
         self._upstreams = upstreams
-        self._health = health
+        self._standing = standing
         self._memory = memory
         self._observer = observer
+        self._ask = ask or Ask(
+            call.client, call.format, call.model, headers=call.wire.headers, operation=call.operation
+        )
         self._format = FORMATS[call.format]
         self._failures: list[tuple[Candidate, hub.Failure]] = []
         self._last_error: tuple[Candidate, WireResponse] | None = None
+        self._returning: list[Candidate] = []
+        """Where another call was finding out whether there is room; asked again when all others have failed."""
+        self._others: list[Candidate] = []
+        """Left to try after the one that is tried now."""
+        self._hurry = True
+        self._again = again
         self._told = False
         """The client has got the answer's end."""
-        self.record = ExchangeRecord(
-            id=call.id,
-            client=call.client,
-            format=call.format,
-            operation=call.operation,
-            model=call.model,
+        self._sent: WireRequest | None = None
+        """To the candidate that was asked last."""
+        self.record = exchange_record(
+            call,
+            self._ask,
+            snapshot,
+            decision(plan, ask, standing, time.time()),
             route=plan.route,
             combo=plan.combo,
-            started=time.time(),
-            response_body=Tape(snapshot.view.max_body),
-            excluded=tuple(f"{out.target}: {out.reason}" for out in plan.excluded),
+            session=plan.session,
+            excluded=plan.excluded,
         )
 
     async def run(self, sink: Sink) -> None:
@@ -115,70 +136,147 @@ class Exchange:
             self.record.outcome = "client left"
 
     async def _attempts(self, sink: "Recorder") -> None:
+        await self._awaken()
+        self._standing.planned(self.plan)
         candidates = list(self.plan.candidates)
-        tries = 0
-        while candidates:
+        tries, unsigned = 0, False
+        while candidates and not spent(candidates[0], self.record, time.time()):
             candidate = candidates[0]
             tries += 1
-            verdict = await self._attempt(candidate, sink, tries, more=len(candidates) > 1)
+            self._others = [*candidates[1:], *self._returning]
+            verdict = await self._attempt(candidate, sink, tries, more=bool(self._others), unsigned=unsigned)
             if verdict is None:
                 return
             match verdict.action:
                 case "wait":
-                    await asyncio.sleep(verdict.retry_after or 0)
+                    await self._pause(min(verdict.retry_after or 0, self._patience(candidate)))
                     continue
                 case "retry":
+                    continue
+                case "retry-unsigned":
+                    unsigned = True
                     continue
                 case "give-up":
                     await self._give_up(sink)
                     return
                 case _:
                     candidates = self._left(candidates, skip_target=verdict.action == "next-target")
-                    tries = 0
+                    if not candidates:
+                        candidates, self._returning, self._hurry = self._returning, [], False
+                    tries, unsigned = 0, False
         await self._exhausted(sink)
 
     def _left(self, candidates: Sequence[Candidate], *, skip_target: bool) -> list[Candidate]:
         """Whom to try after the first of ``candidates`` has failed: not what this failure has put to rest."""
         failed, now = candidates[0], time.time()
+        if skip_target:
+            self._returning = [other for other in self._returning if other.target_key != failed.target_key]
         return [
             other
             for other in candidates[1:]
-            if not (skip_target and other.target_key == failed.target_key) and self._health.until(other, now) is None
+            if not (skip_target and other.target_key == failed.target_key) and self._standing.rest(other, now) is None
         ]
 
-    async def _attempt(self, candidate: Candidate, sink: Recorder, tries: int, *, more: bool) -> Verdict | None:
-        """One attempt; None when the client has been answered."""
+    async def _awaken(self) -> None:
+        """When everything rests, but the first only for as long as a throttle is waited out, wait and plan anew."""
+        soonest = self.plan.soonest
+        if self.plan.candidates or self.plan.denied is not None or soonest is None or self._again is None:
+            return
+        wait = max(0.0, soonest - time.time())
+        if wait <= self._snapshot.limits.inline_wait:
+            await self._pause(wait)
+            self.plan = self._again()
+
+    def _patience(self, candidate: Candidate) -> float:
+        return patience(candidate, self._snapshot.timeouts, self.record, time.time())
+
+    async def _pause(self, seconds: float) -> None:
+        self.record.waited += seconds
+        await asyncio.sleep(seconds)
+
+    async def _entered(self, candidate: Candidate, *, more: bool) -> Entry | None:
+        """A place at the candidate, perhaps after a wait; None when the call is sent on to the next."""
+        began = time.monotonic()
+        try:
+            entry = await self._standing.enter(candidate, self._patience(candidate), hurry=more and self._hurry)
+        finally:
+            self.record.waited += time.monotonic() - began
+        if isinstance(entry, Entry):
+            return entry
+        if entry.soon:
+            self._returning.append(candidate)
+        else:
+            status = 429 if entry.kind == "rate_limit" else 503
+            self._failures.append((candidate, hub.Failure(entry.kind, entry.reason, status, retry_after=entry.wait)))
+            self.record.excluded += (f"{candidate.target}: {entry.reason}",)
+        return None
+
+    async def _attempt(
+        self, candidate: Candidate, sink: Recorder, tries: int, *, more: bool, unsigned: bool = False
+    ) -> Verdict | None:
+        """One attempt; None when the client has been answered. ``unsigned``: the candidate has refused past reasoning."""
         self._last_error = None
-        asked, upstream = self.call.wire, self.call.format
+        upstream = self.call.format
         if candidate.provider is not None and not candidate.origin:
             upstream = candidate.provider.format
         if self.call.operation == "count" and upstream != self.call.format:
             await self._estimate(sink)
             return None
-        bridge = make_bridge(self.call.format, upstream, profile=candidate.profile, memory=self._memory, wire=asked)
         try:
-            wire = bridge.request(asked, None if candidate.origin else candidate.model)
+            bridge, wire = self._rendered(candidate, upstream, "proven" if unsigned else "told")
+            if unsigned and self._sent is not None and wire.body == self._sent.body:
+                bridge, wire = self._rendered(candidate, upstream, "none")
         except TranslationError as error:
             failure = hub.Failure("invalid_request", str(error), error.status_hint)
             # A target that needs no translation may still take what we could not read.
             kind = "unsupported" if more or isinstance(error, Unsupported) else "status"
             return self._judge(candidate, Outcome(kind, failure.status, failure), tries, more=more)
+        self._sent = wire
         request = dial(self.call, candidate, wire, isinstance(bridge, Passthrough), self._snapshot)
-        attempt = self._begin(candidate, upstream, request)
-        verdict: Verdict | None = None
-        try:
-            outcome = await self._send_on(candidate, request, attempt, bridge, sink)
-            if outcome is not None:
-                verdict = self._judge(candidate, outcome, tries, more=more)
-            return verdict
-        finally:
-            self._end(attempt, bridge, verdict)
+        waited = self.record.waited
+        entry = await self._entered(candidate, more=more)
+        if entry is None:
+            return Verdict("next-account", reason="sent on")
+        with closing(entry):
+            held = self._reserved(candidate)
+            if isinstance(held, BudgetBlock):
+                return await self._over(candidate, held, sink)
+            attempt = self._begin(candidate, upstream, request, held)
+            attempt.waited = self.record.waited - waited
+            self._standing.began(candidate)
+            verdict: Verdict | None = None
+            try:
+                outcome = await self._send_on(entry, request, attempt, bridge, sink)
+                if outcome is not None:
+                    verdict = self._judge(candidate, outcome, tries, more=more, unsigned=unsigned, entry=entry)
+                return verdict
+            finally:
+                self._standing.ended(candidate, bridge.usage)
+                self._end(attempt, bridge, verdict, held)
+
+    def _rendered(self, candidate: Candidate, upstream: str, trust: Trust) -> tuple[Bridge, WireRequest]:
+        """The call as the candidate gets it, and the bridge that reads its answer."""
+        limit = self.plan.max_tokens
+        asked = shape(self.call.wire, self.call.format, orders(self.call, candidate, limit, self._snapshot.governance))
+        bridge = make_bridge(
+            self.call.format,
+            upstream,
+            profile=bounded(candidate.profile, limit),
+            memory=self._memory,
+            wire=asked,
+            origin=candidate.signer,
+            home=self._home(),
+            trust=trust,
+        )
+        bridge.echoes_model = True
+        return bridge, bridge.request(asked, None if candidate.origin else candidate.model)
 
     async def _send_on(
-        self, candidate: Candidate, request: Dial, attempt: AttemptRecord, bridge: Bridge, sink: Recorder
+        self, entry: Entry, request: Dial, attempt: AttemptRecord, bridge: Bridge, sink: Recorder
     ) -> Outcome | None:
         """The upstream call up to its last byte; the outcome when it failed before the commit, else None."""
-        timeouts = self._snapshot.timeouts
+        candidate = entry.candidate
+        timeouts = candidate.timeouts(self._snapshot.timeouts)
         patience = timeouts.first_event if self.call.streaming else timeouts.whole
         try:
             async with asyncio.timeout(patience) as limit:
@@ -186,15 +284,22 @@ class Exchange:
                 async with answer:
                     attempt.status = answer.status
                     attempt.response_headers = header_rules.redact(answer.headers)
+                    entry.heard(good=answer.status < 300)
+                    if answer.status < 300:
+                        self._standing.learned(candidate, answer.status, answer.headers, None, time.time())
                     hidden = header_rules.secret_values(request.headers, request.secrets)
                     reading = Reading(answer, bridge, attempt, self._snapshot.limits, hidden)
                     outcome = await reading.hold(self.call.operation)
                     if outcome.kind != "ok":
+                        if outcome.failure is not None:
+                            said = verdicts.dated(outcome.failure, time.time())
+                            self._standing.learned(candidate, answer.status, answer.headers, said, time.time())
                         if outcome.kind == "status":
                             self._last_error = (candidate, reading.error(candidate))
                         return outcome
                     limit.reschedule(None)
-                    self._health.succeeded(candidate)
+                    self._standing.succeeded(candidate)
+                    self._standing.chosen(self.plan, candidate)
                     attempt.used = True
                     await self._deliver(candidate, reading, sink)
                     return None
@@ -207,8 +312,23 @@ class Exchange:
                 raise
             return Outcome("timeout-first", failure=hub.Failure("timeout", f"no answer within {patience:g} s", 504))
 
-    def _judge(self, candidate: Candidate, outcome: Outcome, tries: int, *, more: bool) -> Verdict:
+    def _home(self) -> str | None:
+        """Who has signed what the client holds: its own provider; None at the gateway, which is nobody's."""
+        provider = self._snapshot.providers.get(self.call.provider or "")
+        return None if provider is None else provider.signer(self.call.model)
+
+    def _judge(
+        self,
+        candidate: Candidate,
+        outcome: Outcome,
+        tries: int,
+        *,
+        more: bool,
+        unsigned: bool = False,
+        entry: Entry | None = None,
+    ) -> Verdict:
         failure = verdicts.dated(outcome.failure or verdicts.failure_of(outcome), time.time())
+        failure = self._standing.dated(candidate, failure, time.time())
         outcome = Outcome(
             outcome.kind,
             outcome.status,
@@ -216,27 +336,34 @@ class Exchange:
             retry_after=failure.retry_after,
             attempts_on_candidate=tries,
             more_candidates=more,
+            unsigned=unsigned,
         )
         if candidate.origin and outcome.kind == "status" and outcome.status == 401:
             # The tool refreshes its own login when it sees its provider's 401; another target would hide it.
             return Verdict("give-up", "none", 0, "the tool's own login was refused", None)
         verdict = judge(outcome, self._snapshot.limits)
-        if more or verdict.retry_after is not None:
-            # Resting the last target for a fault that may be over in a second would only turn retries away.
-            self._health.note(verdict, candidate, time.time())
+        again = candidate.place and once_more(verdict, tries, candidate.place.settings, self._snapshot.limits)
+        if verdict.scope == "target":
+            more = self._elsewhere(candidate)
+        self._standing.failed(entry, candidate, again or verdict, failure, time.time(), more=more)
         self._failures.append((candidate, failure))
-        return verdict
+        return again or verdict
+
+    def _elsewhere(self, candidate: Candidate) -> bool:
+        """Whether another target can be tried, not only another account of this one."""
+        return any(other.target_key != candidate.target_key for other in self._others)
 
     async def _deliver(self, candidate: Candidate, reading: "Reading", sink: "Recorder") -> None:
         """From the commit to the last byte."""
         sink.start(reading.answer.status, reading.response_headers(candidate))
         bridge = reading.bridge
-        for chunk in reading.held:
+        shaping = self._snapshot.governance.shaping
+        for chunk in sanitized(reading, self.call, candidate, shaping):
             await sink.write(chunk)
         self._told = bridge.finished
         failure: hub.Failure | None = None
         try:
-            async with aclosing(reading.rest()) as rest:
+            async with aclosing(progress.rest(reading, self.call, shaping)) as rest:
                 async for out in rest:
                     if out:
                         await sink.write(out)
@@ -260,6 +387,24 @@ class Exchange:
             await sink.write(bridge.fail(failure))
         sink.finish()
 
+    # ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _reserved(self, candidate: Candidate) -> Reservation | BudgetBlock:
+        """The most that an attempt may cost, or the budget that has no room for it."""
+        body, limit = self.call.wire.body, self.plan.max_tokens
+        return self._standing.money.reserve(candidate, self._ask, time.time(), body=body, limit=limit)
+
+    async def _over(self, candidate: Candidate, block: BudgetBlock, sink: Recorder) -> Verdict | None:
+        """A budget has no room: it refuses the call, or leaves the candidate out."""
+        now = time.time()
+        self.record.excluded += (f"{candidate.target}: budget {block.name}: {block.words}",)
+        self.record.decision = without_room(self.record.decision or {}, candidate, block)
+        if block.on_exceed == "deny":
+            await self._refuse(sink, verdicts.denied(block, now))
+            return None
+        self._failures.append((candidate, verdicts.left_out(block, now)))
+        return Verdict("next-account", reason=block.words)
+
     # ── answers of our own ──────────────────────────────────────────────────────────────────────────────────────────
 
     async def _give_up(self, sink: "Recorder") -> None:
@@ -278,7 +423,7 @@ class Exchange:
         if own and self._last_error is not None:
             await self._give_up(sink)
             return
-        await self._refuse(sink, verdicts.exhausted(self.plan, self._failures, self._health, time.time()))
+        await self._refuse(sink, verdicts.exhausted(self.plan, self._failures, self._standing.health, time.time()))
 
     async def _estimate(self, sink: "Recorder") -> None:
         """Token counting for a target that has no such call: an estimate in the client's format."""
@@ -302,25 +447,14 @@ class Exchange:
 
     # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _begin(self, candidate: Candidate, upstream: str, call: Dial) -> AttemptRecord:
-        attempt = AttemptRecord(
-            id=str(uuid.uuid4()),
-            number=len(self.record.attempts) + 1,
-            target=candidate.target,
-            account=candidate.account.name if candidate.account else None,
-            format=upstream,
-            method=call.method,
-            url=header_rules.redact_query(call.url),
-            headers=header_rules.redact(call.headers, call.secrets),
-            body=call.body,
-            started=time.time(),
-            response_body=Tape(self._snapshot.view.max_body),
-        )
+    def _begin(self, candidate: Candidate, upstream: str, call: Dial, held: Reservation) -> AttemptRecord:
+        number, limit = len(self.record.attempts) + 1, self._snapshot.view.max_body
+        attempt = attempt_record(self.call, candidate, upstream, call, number=number, limit=limit, reserved=held.micro)
         self.record.attempts.append(attempt)
         self._tell(self._observer.attempt_started, self.record, attempt, call)
         return attempt
 
-    def _end(self, attempt: AttemptRecord, bridge: Bridge, verdict: Verdict | None) -> None:
+    def _end(self, attempt: AttemptRecord, bridge: Bridge, verdict: Verdict | None, held: Reservation) -> None:
         attempt.ended = time.time()
         attempt.usage, attempt.stop, attempt.losses = bridge.usage, bridge.stop, tuple(bridge.losses)
         if attempt.used:
@@ -332,6 +466,8 @@ class Exchange:
             attempt.outcome = f"{verdict.reason} → {verdict.action.replace('-', ' ')}"
         else:
             attempt.outcome = "cancelled"
+        left = verdict is None and not attempt.used
+        self._tell(self._standing.money.settle, held, attempt, self._ask, left=left)
         self._tell(self._observer.attempt_ended, self.record, attempt)
 
     @staticmethod

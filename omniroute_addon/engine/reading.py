@@ -13,13 +13,18 @@ from omniroute_addon.engine.encodings import Decoder, decoded, decoder
 from omniroute_addon.engine.upstream import Answer, UpstreamError
 from omniroute_addon.engine.verdict import Outcome
 from omniroute_addon.ledger import AttemptRecord
-from omniroute_addon.routing.plan import Candidate
+from omniroute_addon.routing.candidate import Candidate
 from translators import FORMATS, WireResponse, hub
 from translators.bridge import Bridge, Passthrough, Translation
 
+_OF_THE_ENCODING = ("content-encoding", "content-length")
+
 
 class Reading:
-    """``hold`` before the commit, ``rest`` after it. Raises ValueError for a content encoding that we cannot decode."""
+    """``hold`` before the commit, ``rest`` after it. Raises ValueError for a content encoding that we cannot decode.
+
+    What is passed on is unpacked: an error of ours must be able to follow it, and the client need not know the encoding.
+    """
 
     def __init__(
         self,
@@ -37,9 +42,7 @@ class Reading:
         self._limits = limits
         self._content_type = answer.header("content-type")
         self._chunks = answer.chunks()
-        encoding = answer.header("content-encoding")
-        self.encoded = isinstance(bridge, Passthrough) and encoding.strip().lower() not in ("", "identity")
-        self._decoder: Decoder = decoder(encoding)
+        self._decoder: Decoder = decoder(answer.header("content-encoding"))
         self._hidden = tuple(text.encode("utf-8", "surrogateescape") for text in hidden)
         self._error_body = b""
         self._complete = False
@@ -76,6 +79,9 @@ class Reading:
         bridge, status = self.bridge, self.answer.status
         if bridge.failure is not None:
             return Outcome("error-event", status, bridge.failure)
+        if isinstance(bridge, Passthrough) and bridge.contrary:
+            asked, got = ("a stream", "a whole answer") if bridge.streaming else ("a whole answer", "a stream")
+            return Outcome("not-format", status, hub.Failure("server", f"{got} where {asked} was asked for", 502))
         if size > self._limits.max_answer:
             failure = hub.Failure("server", f"the answer is larger than {self._limits.max_answer} bytes", 502)
             return Outcome("not-format", status, failure)
@@ -124,11 +130,6 @@ class Reading:
 
     def _step(self, chunk: bytes) -> bytes:
         self._attempt.response_body.add(chunk)
-        if self.encoded:
-            assert isinstance(self.bridge, Passthrough)
-            with suppress(ValueError):
-                self.bridge.listen(self._decoder.decode(chunk), self._content_type)
-            return chunk
         try:
             chunk = self._decoder.decode(chunk)
         except ValueError as error:
@@ -148,15 +149,14 @@ class Reading:
 
     @property
     def mute(self) -> bool:
-        """Nothing can be added to what has been sent: compressed bytes, or a passthrough that is no event stream."""
-        return self.encoded or (isinstance(self.bridge, Passthrough) and "event-stream" not in self._content_type)
+        """Nothing can be added to what has been sent: a passthrough that is no event stream."""
+        return isinstance(self.bridge, Passthrough) and self.bridge.manner != "events"
 
     def response_headers(self, candidate: Candidate) -> list[tuple[str, str]]:
         if candidate.origin:
-            return header_rules.of_answer(self.answer.headers)
+            told = header_rules.of_answer(self.answer.headers)
+            return [pair for pair in told if pair[0].lower() not in _OF_THE_ENCODING]
         kept = [("content-type", self.bridge.content_type or self._content_type or "application/json")]
-        if self.encoded:
-            kept.append(("content-encoding", self.answer.header("content-encoding")))
         if self.bridge.streaming:
             kept.append(("cache-control", "no-cache"))
         return kept

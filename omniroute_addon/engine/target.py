@@ -5,7 +5,7 @@ from urllib.parse import unquote_plus, urlsplit
 from omniroute_addon.config.models import Account, Provider, Snapshot
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Call, Dial
-from omniroute_addon.routing.plan import Candidate
+from omniroute_addon.routing.candidate import Candidate
 from translators import FORMATS, WireRequest
 
 USER_AGENT = "omniroute"

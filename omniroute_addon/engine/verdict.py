@@ -3,14 +3,15 @@
 Whose trouble it is decides the scope: a credential's (quota, login, billing) rests the *account* and goes to the next
 account; a service's (overloaded, unreachable, silent) rests the *target*; a request that this target cannot take
 (too long, unknown model, refused field) rests nothing and goes to the next target; a request that nobody would take
-goes straight back.
+goes straight back. Reasoning that a target refuses as not its own is taken out, and the same target asked once more.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from omniroute_addon.config.governance import ComboDefaults
 from omniroute_addon.config.models import Limits
 from translators import hub
 
@@ -30,7 +31,7 @@ type OutcomeKind = Literal[
     "not-format",
     "unsupported",
 ]
-type Action = Literal["use", "wait", "retry", "next-account", "next-target", "give-up"]
+type Action = Literal["use", "wait", "retry", "retry-unsigned", "next-account", "next-target", "give-up"]
 type Scope = Literal["none", "account", "target"]
 
 QUOTA_UNKNOWN = 300.0
@@ -41,8 +42,8 @@ BILLING = 600.0
 SHORT = 2.0
 BROKEN_ROAD = 5.0
 """Name, connection or TLS failures: they rarely heal in two seconds."""
-LONGEST = 8 * 86400.0
-"""No quota window is longer than a week."""
+LONGEST = 32 * 86400.0
+"""No quota window is longer than a month."""
 
 _TARGET_ONLY = re.compile(
     r"""not\ (?:currently\ )?support|unsupported|does\ not\ (?:support|exist|accept)|is\ not\ (?:available|accessible|enabled|allowed)
@@ -53,6 +54,14 @@ _TARGET_ONLY = re.compile(
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 """Texts of a refusal that concern this target and not the request as such."""
+_NOT_ITS_OWN = re.compile(
+    r"""invalid\ .{0,3}(?:signature|data).{0,9}\ in\ .{0,3}(?:redacted_)?thinking      # Anthropic
+    |thinking.{0,40}\ blocks\ .{0,60}cannot\ be\ modified
+    |thought.?signature\ is\ not\ valid|(?:corrupted|invalid|missing\ an?)\ .?thought.?signature      # Google
+    |invalid_encrypted_content|encrypted.{0,200}(?:could\ not\ be\ (?:verified|decrypted)|did\ not\ match)      # OpenAI""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+"""Texts of a refusal of past reasoning: signed or sealed by another, changed, or without the signature it should have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,8 @@ class Outcome:
     attempts_on_candidate: int = 1
     """This one included."""
     more_candidates: bool = False
+    unsigned: bool = False
+    """Reasoning that the candidate may not have made was left out already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +162,23 @@ def judge(outcome: Outcome, limits: Limits) -> Verdict:
     return Verdict(row.action, row.scope, row.cooldown, reason)
 
 
+def once_more(verdict: Verdict, tries: int, settings: ComboDefaults, limits: Limits) -> Verdict | None:
+    """The same target again, when its combo wants that for a fault of the service; None to leave the verdict as it is."""
+    transient = verdict.action == "next-target" and verdict.scope == "target"
+    delay = settings.retry_delay if verdict.retry_after is None else max(settings.retry_delay, verdict.retry_after)
+    if not transient or tries > settings.retries or delay > max(settings.retry_delay, limits.inline_wait):
+        return None
+    return replace(verdict, action="wait", cooldown=0.0, retry_after=delay)
+
+
 def _of_failure(outcome: Outcome, limits: Limits) -> Verdict:
     """The verdict on an error that the upstream itself has told."""
     failure = outcome.failure or hub.Failure(_kind_of(outcome.status), "", outcome.status or 500)
     named = outcome.retry_after if outcome.retry_after is not None else failure.retry_after
     named = None if named is None else min(max(named, 0.1), LONGEST)
     reason = _said(f"{outcome.status or failure.status} {failure.kind}", outcome)
+    if not outcome.unsigned and refuses_reasoning(failure):
+        return Verdict("retry-unsigned", reason=reason)
     if _concerns_target(failure):
         return Verdict("next-target", reason=reason)
     throttled = failure.kind == "rate_limit" and named is not None and named <= limits.inline_wait
@@ -166,6 +188,12 @@ def _of_failure(outcome: Outcome, limits: Limits) -> Verdict:
     if row.named and named is not None:
         return Verdict(row.action, row.scope, named, reason, named)
     return Verdict(row.action, row.scope, row.cooldown, reason)
+
+
+def refuses_reasoning(failure: hub.Failure) -> bool:
+    """Whether the same request without past reasoning may well be taken."""
+    said = f"{failure.code or ''} {failure.message}"
+    return failure.kind == "invalid_request" and _NOT_ITS_OWN.search(said) is not None
 
 
 def _concerns_target(failure: hub.Failure) -> bool:

@@ -6,7 +6,9 @@ import orjson
 
 from omniroute_addon.accounts.health import Health
 from omniroute_addon.engine.verdict import Outcome
-from omniroute_addon.routing.plan import Candidate, Plan
+from omniroute_addon.routing.candidate import Candidate
+from omniroute_addon.routing.plan import Plan
+from omniroute_addon.routing.state import BudgetBlock
 from translators import WireResponse, hub
 from translators.estimate import input_tokens
 
@@ -34,6 +36,8 @@ _WORDS = {
     "cut": "the answer broke off before its first event",
 }
 _MAX_TRIED = 12
+_THROTTLE = 60.0
+"""Seconds up to which a wait is one for the client's own retries."""
 
 
 def failure_of(outcome: Outcome) -> hub.Failure:
@@ -60,7 +64,9 @@ def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health:
     """The answer when no target is left: the most hopeful failure, when to come back, and what was tried."""
     if plan.error is not None:
         return hub.Failure("not_found", plan.error.message, 404)
-    waits = [out.until - now for out in plan.excluded if out.until is not None and out.until > now]
+    if plan.denied is not None:
+        return denied(plan.denied, now)
+    waits = [out.until - now for out in plan.excluded if out.until is not None]
     waits += [until - now for candidate, _ in failures if (until := health.until(candidate, now)) is not None]
     waits += [failure.retry_after for _, failure in failures if failure.retry_after is not None]
     soonest = max(1.0, min(waits)) if waits else None
@@ -71,7 +77,9 @@ def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health:
         status = 503 if transient else status
         kind = "overloaded" if kind == "cut" else kind
     elif waits:
-        kind, status = "quota" if soonest and soonest > 60 else "rate_limit", 429
+        kind, status = "quota" if soonest and soonest > _THROTTLE else "rate_limit", 429
+    elif any(out.policy for out in plan.excluded):
+        return _forbidden(plan)
     else:
         kind, status = "invalid_request", 400
     tried = [f"{candidate.target}{_account(candidate)}: {failure.message}" for candidate, failure in failures]
@@ -84,6 +92,30 @@ def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health:
     if kind not in ("rate_limit", "quota", "overloaded", "server", "timeout"):
         soonest = None
     return hub.Failure(kind, message, status, retry_after=soonest)
+
+
+def _forbidden(plan: Plan) -> hub.Failure:
+    """Policies leave nothing that the call may use."""
+    reasons = dict.fromkeys(f"{out.target}: {out.reason}" for out in plan.excluded)
+    words = "; ".join([*reasons][:_MAX_TRIED])
+    said = f"OmniRoute: the rules do not allow this call ({words}). Ask for another model, or have `policies` changed"
+    return hub.Failure("permission", said, 403)
+
+
+def denied(block: BudgetBlock, now: float) -> hub.Failure:
+    """The answer when a budget refuses a call."""
+    return _over(f"OmniRoute: budget {block.name} refuses this call: {block.words}", block, now)
+
+
+def left_out(block: BudgetBlock, now: float) -> hub.Failure:
+    """Why a target was not tried that a budget has no room for."""
+    return _over(f"budget {block.name}: {block.words}", block, now)
+
+
+def _over(words: str, block: BudgetBlock, now: float) -> hub.Failure:
+    """Money that is held for calls under way may be free in seconds; what is spent is spent until the period ends."""
+    wait = max(1.0, block.until - now)
+    return hub.Failure("quota" if wait > _THROTTLE else "rate_limit", words, 429, retry_after=wait)
 
 
 def estimate(format_name: str, request: hub.Request) -> WireResponse:

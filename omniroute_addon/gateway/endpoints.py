@@ -67,6 +67,16 @@ def listing(method: str, path: str, snapshot: Snapshot) -> WireResponse | None:
     return None
 
 
+def format_of(path: str) -> str:
+    """The format that a path most likely speaks, for errors where nothing else is known."""
+    if "/messages" in path:
+        return "anthropic-messages"
+    if "/responses" in path:
+        return "openai-responses"
+    named = path.startswith("/v1beta") or "GenerateContent" in path or "generateContent" in path
+    return "gemini" if named else "openai-chat"
+
+
 def not_found(method: str, path: str) -> WireResponse:
     name = "gemini" if path.startswith("/v1beta") else "openai-chat"
     known = ", ".join([*_FIXED, "/v1/models", "/v1beta/models/{model}:generateContent"])

@@ -3,11 +3,17 @@
 Bodies are kept up to a limit, for mitmweb's view and for replay. Headers in a record are redacted before they get here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from omniroute_addon.config.governance import Tier
+from omniroute_addon.ledger.prices import Cost
 from translators import hub
 
 Headers = tuple[tuple[str, str], ...]
+
+BYPASSED = "bypassed"
+"""The outcome of a call that was answered here, without any provider; its ``route`` says which kind it was."""
 
 
 class Tape:
@@ -63,6 +69,20 @@ class AttemptRecord:
     usage: hub.Usage = field(default_factory=hub.Usage)
     stop: hub.Stop | None = None
     losses: tuple[hub.Loss, ...] = ()
+    provider: str | None = None
+    """The registry's id."""
+    model: str | None = None
+    """The upstream's name for the model."""
+    tier: Tier | None = None
+    """How it is paid for."""
+    combo: str | None = None
+    """The combo that named the target."""
+    waited: float = 0.0
+    """Seconds for a place, before it began."""
+    reserved: int = 0
+    """Micro-dollars that its budgets hold for it while it runs."""
+    cost: Cost | None = None
+    """Known when it has ended with an answer."""
 
 
 @dataclass(slots=True)
@@ -85,8 +105,18 @@ class ExchangeRecord:
     status: int | None = None
     ended: float | None = None
     outcome: str = "running"
-    """``done``, ``failed: …``, ``client left``, ``broken after the first byte: …``."""
+    """``done``, ``bypassed``, ``failed: …``, ``client left``, ``broken after the first byte: …``."""
     usage: hub.Usage = field(default_factory=hub.Usage)
+    streaming: bool = False
+    session: str | None = None
+    key: str | None = None
+    """The name of the gateway key that the caller has shown."""
+    source: str = ""
+    """The client's address."""
+    waited: float = 0.0
+    """Seconds in which nothing was asked of anybody: for places, and between two tries."""
+    decision: Mapping[str, hub.JSON] | None = None
+    """The plan as plain values."""
 
     @property
     def used(self) -> AttemptRecord | None:
@@ -95,10 +125,12 @@ class ExchangeRecord:
 
     @property
     def ok(self) -> bool:
-        return self.outcome == "done"
+        return self.outcome in ("done", BYPASSED)
 
     def summary(self) -> str:
         """``combo → target · tries · tokens · ms``, for the comment column."""
+        if self.outcome == BYPASSED:
+            return f"{self.route} · answered here"
         used = self.used
         target = used.target if used else (self.attempts[-1].target if self.attempts else "no target")
         parts = [f"{self.combo or self.route} → {target}"]
@@ -109,6 +141,8 @@ class ExchangeRecord:
             parts.append(f"{mark}{self.usage.input or 0}+{self.usage.output or 0} tok")
         if self.ended is not None:
             parts.append(f"{(self.ended - self.started) * 1000:.0f} ms")
+        if self.waited >= 0.1:
+            parts.append(f"waited {self.waited:.1f} s")
         if self.outcome not in ("done", "running"):
             parts.append(self.outcome)
         return " · ".join(parts)

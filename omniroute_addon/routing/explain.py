@@ -1,10 +1,15 @@
-"""A plan in rows for people and as plain values for ``--json``. Pure; the command prints."""
+"""A plan in rows for people and as plain values for ``--json``: what was asked, tried, chosen, left out, and why.
+
+Pure; the command prints. What the plan does not keep (prices, quotas, use) is asked of the same state that it saw.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from omniroute_addon.config.models import Provider, Snapshot
-from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan
+from omniroute_addon.config.governance import zone
+from omniroute_addon.config.models import Provider, Route, Snapshot
+from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan, route_name
+from omniroute_addon.routing.state import State
 from translators.hub import JSON
 
 
@@ -20,6 +25,8 @@ class Row:
     """Format and URL of the call."""
     note: str
     """Passthrough or translation, or why it is out."""
+    why: str = ""
+    """Why it stands where it stands; nothing when that is the order of the file."""
 
 
 def headline(plan: Plan, ask: Ask) -> str:
@@ -30,7 +37,23 @@ def headline(plan: Plan, ask: Ask) -> str:
     if plan.untouched:
         return f"{ask.client} asking {asked}: no rule applies, the call passes untouched"
     combo = f" → combo {plan.combo}" if plan.combo else ""
-    return f"{ask.client} asking {asked}: {plan.route}{combo}"
+    refused = f", refused by budget {plan.denied.name}" if plan.denied else ""
+    return f"{ask.client} asking {asked}: {plan.route}{combo}{refused}"
+
+
+def steps(plan: Plan, ask: Ask, snapshot: Snapshot, now: float) -> tuple[str, ...]:
+    """What was looked at on the way, a line each: routes that do not apply, policies, bounds."""
+    rules = {route_name(index, route): route for index, route in enumerate(snapshot.routes)}
+    lines = [f"{name}: not this one, {unmet(key, rules.get(name), ask, now)}" for name, key in plan.tried]
+    if plan.denied is not None:
+        until = f", until {_clock(plan.denied.until)}" if plan.denied.until > now else ""
+        lines.append(f"budget {plan.denied.name} refuses the call: {plan.denied.words}{until}")
+    lines += [f"policy {name} holds" for name in plan.policies]
+    if plan.max_tokens is not None:
+        lines.append(f"at most {plan.max_tokens:,} tokens of output are asked for")
+    if plan.session is not None:
+        lines.append(f"session {plan.session}")
+    return tuple(lines)
 
 
 def rows(plan: Plan, ask: Ask, now: float) -> tuple[Row, ...]:
@@ -42,44 +65,120 @@ def rows(plan: Plan, ask: Ask, now: float) -> tuple[Row, ...]:
             candidate.account.name if candidate.account else "-",
             _address(candidate, ask),
             _how(candidate, ask),
+            candidate.why,
         )
         for order, candidate in enumerate(plan.candidates, 1)
     )
     return inside + tuple(Row(None, out.target, out.account or "-", "", _why(out, now)) for out in plan.excluded)
 
 
-def as_json(plan: Plan, ask: Ask, snapshot: Snapshot, now: float) -> dict[str, JSON]:
+def as_json(plan: Plan, ask: Ask, snapshot: Snapshot, now: float, state: State | None = None) -> dict[str, JSON]:
     """Everything of a plan that a script may want; no keys."""
+    denied = plan.denied
+    rules = {route_name(index, route): route for index, route in enumerate(snapshot.routes)}
     return {
         "config": str(snapshot.source) if snapshot.source else None,
-        "client": ask.client,
-        "format": ask.format,
-        "model": ask.model,
+        "at": _clock(now),
+        "ask": {
+            "client": ask.client,
+            "format": ask.format,
+            "model": ask.model,
+            "host": ask.host,
+            "path": ask.path,
+            "gateway": ask.gateway,
+            "key": ask.key,
+            "source": ask.source,
+            "has": [*sorted(ask.facts.has)],
+            "tokens": ask.facts.tokens,
+            "session": ask.facts.session,
+        },
         "route": plan.route,
+        "tried": [
+            {"route": name, "unmet": key, "words": unmet(key, rules.get(name), ask, now)} for name, key in plan.tried
+        ],
         "combo": plan.combo,
         "untouched": plan.untouched,
         "error": None if plan.error is None else plan.error.message,
-        "candidates": [
-            {
-                "target": candidate.target,
-                "provider": candidate.provider.id if candidate.provider else None,
-                "model": candidate.model or candidate.asked,
-                "account": candidate.account.name if candidate.account else None,
-                "format": _format(candidate, ask),
-                "url": None if candidate.origin and not _moved(candidate.provider) else _url(candidate, ask),
-                "how": _how(candidate, ask),
-            }
-            for candidate in plan.candidates
-        ],
+        "denied": None
+        if denied is None
+        else {"budget": denied.name, "words": denied.words, **_rest(denied.until, now)},
+        "policies": list(plan.policies),
+        "max_tokens": plan.max_tokens,
+        "session": plan.session,
+        "turns": list(plan.turns),
+        "candidates": [_candidate(candidate, ask, now, state) for candidate in plan.candidates],
         "excluded": [
-            {"target": out.target, "account": out.account, "reason": out.reason, **_rest(out, now)}
+            {"target": out.target, "account": out.account, "reason": out.reason, **_rest(out.until, now)}
             for out in plan.excluded
         ],
     }
 
 
-def _rest(out: Excluded, now: float) -> dict[str, JSON]:
-    return {"until": _clock(out.until), "seconds": None if out.until is None else round(out.until - now, 3)}
+def _candidate(candidate: Candidate, ask: Ask, now: float, state: State | None) -> dict[str, JSON]:
+    found: dict[str, JSON] = {
+        "target": candidate.target,
+        "provider": candidate.provider.id if candidate.provider else None,
+        "model": candidate.model or candidate.asked,
+        "account": candidate.account.name if candidate.account else None,
+        "tier": candidate.tier,
+        "origin": candidate.origin,
+        "format": _format(candidate, ask),
+        "url": None if candidate.origin and not _moved(candidate.provider) else _url(candidate, ask),
+        "how": _how(candidate, ask),
+        "why": candidate.why or None,
+    }
+    if state is not None:
+        found["state"] = scores(candidate, now, state)
+    return found
+
+
+def scores(candidate: Candidate, now: float, state: State) -> dict[str, JSON]:
+    """The figures that strategies and policies go by."""
+    left = state.quota(candidate, now)
+    return {
+        "uses": state.uses(candidate.account_key),
+        "in_flight": state.in_flight(candidate.account_key),
+        "price": state.price(candidate),
+        "quota": None if left is None else {"share": left.share, "window": left.window, "resets": _clock(left.resets)},
+    }
+
+
+def unmet(key: str, route: Route | None, ask: Ask, now: float) -> str:
+    """Why a route does not apply: what it wants and what the call is. Reads the body when the route does."""
+    if key == "enabled":
+        return "it is disabled"
+    if route is None:
+        return f"its {key} does not match"
+    match, when = route.match, route.match.when
+    wanted: tuple[str, ...]
+    match key:
+        case "client" | "model" | "host" | "path" | "format":
+            wanted = getattr(match, key)
+            found = getattr(ask, key)
+        case "session":
+            wanted, found = when.session, ask.facts.session
+        case "key" | "source":
+            wanted, found = getattr(when, key), getattr(ask, key)
+        case "hours" | "days":
+            moment = datetime.fromtimestamp(now, zone(when.timezone))
+            wanted = when.days if key == "days" or when.hours is None else (str(when.hours),)
+            found = f"{moment:%a %H:%M}"
+        case "has":
+            missing = sorted(set(when.has) - ask.facts.has)
+            return f"the request has no {' and no '.join(missing)}"
+        case "lacks":
+            return f"the request has {' and '.join(sorted(set(when.lacks) & ask.facts.has))}"
+        case "tokens_over" | "tokens_under":
+            return f"{key} is {getattr(when, key):,}, the request has about {ask.facts.tokens:,} tokens"
+        case _:
+            name = key.removeprefix("headers.")
+            wanted, found = dict(match.headers).get(name, ()), ask.headers.get(name)
+            key = f"header {name}"
+    return f"{key} is {found or 'not given'}, not {' or '.join(wanted)}"
+
+
+def _rest(until: float | None, now: float) -> dict[str, JSON]:
+    return {"until": _clock(until), "seconds": None if until is None else round(until - now, 3)}
 
 
 def _format(candidate: Candidate, ask: Ask) -> str:

@@ -2,100 +2,37 @@
 
 Order of the rules: the first matching route; an alias (glob on the asked model); a combo's name; ``prefix/model`` of a
 known provider. When none applies, an intercepted call is *untouched* (its only candidate is the client's own call) and
-a gateway call is an error, since it has no own call to fall back to.
+a gateway call is an error, since it has no own call to fall back to. After the targets of the rule come those of the
+fallback chain of the asked model. Strategies order, policies leave out.
 
-Pure: the same ask, snapshot, state and time give the same plan. Cooldowns come in through :class:`State`.
+Pure: the same ask, snapshot, state, time and random numbers give the same plan. What decides is also what explains.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from omniroute_addon.config.glob import matches
 from omniroute_addon.config.models import (
     AVAILABLE_FORMATS,
     MAX_COMBO_DEPTH,
     ORIGIN,
-    Account,
-    Operation,
+    Combo,
+    ComboTarget,
     Provider,
     Route,
     Snapshot,
 )
+from omniroute_addon.routing.ask import Ask
+from omniroute_addon.routing.candidate import Candidate, Excluded, Place
+from omniroute_addon.routing.matching import mismatch
 from omniroute_addon.routing.names import bare, listed, near
-from translators.format import Profile
+from omniroute_addon.routing.policies import Screening, bound, denial, policies_of, preferred
+from omniroute_addon.routing.state import BudgetBlock, State
+from omniroute_addon.routing.strategies import Group, order_accounts, order_targets
 
 ANY_MODEL = "*"
 """``glm/*`` is the asked model at that provider."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a call wants, as far as rules can see it."""
-
-    client: str
-    format: str
-    model: str | None = None
-    host: str = ""
-    path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Found by lower-case name."""
-    operation: Operation = "generate"
-    gateway: bool = False
-    """It came to the base-URL endpoints, so there is no own call."""
-    provider: str | None = None
-    """The surface's provider."""
-    slash_models: bool = False
-    """The surface's own model names contain slashes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A target with an account, ready to try."""
-
-    target: str
-    """As written in the rules: ``glm/glm-4.7``, or ``origin``."""
-    provider: Provider | None
-    """At the endpoint for this call; the surface's provider for ``origin``, None when that is unknown."""
-    model: str | None
-    """The upstream's name for the model; None keeps what the client asked for."""
-    account: Account | None
-    """None for ``origin`` and for providers that need no key."""
-    origin: bool = False
-    asked: str | None = None
-    """The model that the client asked for."""
-
-    @property
-    def profile(self) -> Profile:
-        """What the upstream tolerates; the client's own call is not for us to change."""
-        if self.origin or self.provider is None:
-            return Profile()
-        return self.provider.profile(self.model or self.asked)
-
-    @property
-    def account_key(self) -> str:
-        """What an account's cooldown is kept under."""
-        if self.origin:
-            return f"{ORIGIN}:{self.provider.id if self.provider else ''}"
-        return f"{self.provider.id if self.provider else ''}:{self.account.name if self.account else ''}"
-
-    @property
-    def target_key(self) -> str:
-        """What a target's cooldown is kept under."""
-        owner = self.provider.id if self.provider else ""
-        model = self.model or self.asked or ""
-        return f"{ORIGIN}:{owner}/{model}" if self.origin else f"{owner}/{model}"
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """What the rules name but the call cannot use."""
-
-    target: str
-    account: str | None
-    reason: str
-    until: float | None = None
-    """Unix seconds when a cooldown ends; None when waiting does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,58 +60,105 @@ class Plan:
     untouched: bool = False
     """No rule applies: the client's own call, as it is."""
     error: NotFound | None = None
+    denied: BudgetBlock | None = None
+    """The call is refused, whatever other targets there are."""
+    tried: tuple[tuple[str, str], ...] = ()
+    """Routes before the one that decided, each with the key of its match that does not hold."""
+    turns: tuple[str, ...] = ()
+    """Round robins whose turn this call takes."""
+    session: str | None = None
+    """Known only when a choice of account depends on it."""
+    max_tokens: int | None = None
+    """The policies' bound of the output."""
+    policies: tuple[str, ...] = ()
+    """Names of those that hold for the call."""
 
     @property
     def soonest(self) -> float | None:
-        """When the first cooldown among the excluded ends."""
+        """When the first of what is out for a time may be tried again."""
         return min((out.until for out in self.excluded if out.until is not None), default=None)
 
 
-class State(Protocol):
-    """What is known of earlier attempts."""
-
-    def until(self, candidate: Candidate, now: float) -> float | None:
-        """When the candidate's cooldown ends; None when it may be tried."""
-        ...
-
-
-def plan(ask: Ask, snapshot: Snapshot, state: State, now: float) -> Plan:
+def plan(ask: Ask, snapshot: Snapshot, state: State, now: float, rng: random.Random) -> Plan:
     """The plan for one call."""
-    rule = _rule(ask, snapshot)
+    tried: list[tuple[str, str]] = []
+    rule = _rule(ask, snapshot, now, tried)
     if rule is None:
         if ask.gateway:
-            return Plan("none", error=_not_found(ask, snapshot))
-        return Plan("none", candidates=(_own_call(ask, snapshot),), untouched=True)
+            return Plan("none", error=_not_found(ask, snapshot), tried=tuple(tried))
+        return _unruled(ask, snapshot, tuple(tried))
     route, targets = rule
     combo = targets[0] if len(targets) == 1 and targets[0] in snapshot.combos else None
+    expansion = _Expansion(ask, snapshot, state, rng)
+    policies = policies_of(ask, snapshot)
+    screening = Screening(ask, policies, state, now)
     candidates: list[Candidate] = []
-    excluded: list[Excluded] = []
+    last: list[Candidate] = []
+    own: tuple[Candidate, Excluded] | None = None
+    excluded: dict[Excluded, None] = {}
     seen: set[tuple[str, str]] = set()
-    for found in _expand(targets, ask, snapshot, 0):
+    for found in expansion.all_of((*targets, *_chain(ask, snapshot))):
         if isinstance(found, Excluded):
-            excluded.append(found)
+            excluded[found] = None
             continue
         key = (found.target_key, found.account_key)
         if key in seen:
             continue
         seen.add(key)
-        until = state.until(found, now)
-        if until is None or until <= now:
-            candidates.append(found)
-        else:
-            account = found.account.name if found.account else None
-            excluded.append(Excluded(found.target, account, "cooling down", until))
-    return Plan(route, combo, tuple(candidates), tuple(dict.fromkeys(excluded)))
+        match screening.refusal(found):
+            case None:
+                candidates.append(found)
+            case Candidate() as doubtful:
+                last.append(doubtful)
+            case Excluded() as out:
+                excluded[out] = None
+                own = (found, out) if found.origin else own
+            case block:
+                names = tuple(policy.name for policy in policies)
+                return Plan(route, combo, denied=block, excluded=tuple(excluded), tried=tuple(tried), policies=names)
+    others = any(out.until is not None for out in excluded if own is None or out != own[1])
+    if own is not None and not (candidates or last or others) and screening.only_resting(own[0]):
+        # Its user may have logged in anew or bought more, and its provider tells the tool best that it has not.
+        del excluded[own[1]]
+        last.append(own[0].because(f"there is nothing else, although {own[1].reason}"))
+    return Plan(
+        route,
+        combo,
+        (*preferred(candidates, policies), *last),
+        tuple(excluded),
+        tried=tuple(tried),
+        turns=tuple(expansion.turns),
+        session=expansion.session,
+        max_tokens=bound(policies),
+        policies=tuple(policy.name for policy in policies),
+    )
+
+
+def route_name(index: int, route: Route) -> str:
+    """What a plan calls a route."""
+    return f"routes[{index}]" if route.name is None else f"routes[{index}] {route.name}"
+
+
+def _unruled(ask: Ask, snapshot: Snapshot, tried: tuple[tuple[str, str], ...]) -> Plan:
+    """The client's own call, as it is; unless a policy refuses it or bounds its output."""
+    own, policies = _own_call(ask, snapshot), policies_of(ask, snapshot)
+    names, limit = tuple(policy.name for policy in policies), bound(policies)
+    if (out := denial(own, policies)) is not None:
+        return Plan("none", excluded=(out,), tried=tried, policies=names)
+    return Plan("none", None, (own,), untouched=limit is None, tried=tried, max_tokens=limit, policies=names)
 
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rule(ask: Ask, snapshot: Snapshot) -> tuple[str, tuple[str, ...]] | None:
-    """The rule that applies and the targets it names."""
+def _rule(ask: Ask, snapshot: Snapshot, now: float, tried: list[tuple[str, str]]) -> tuple[str, tuple[str, ...]] | None:
+    """The rule that applies and the targets it names; routes that do not are added to ``tried``."""
     for index, route in enumerate(snapshot.routes):
-        if _matches(route, ask):
-            return f"routes[{index}]", route.to
+        name = route_name(index, route)
+        key = mismatch(route.match, ask, now) if route.enabled else "enabled"
+        if key is None:
+            return name, route.to
+        tried.append((name, key))
     if ask.model is None:
         return None
     for alias, target in snapshot.aliases.items():
@@ -194,17 +178,10 @@ def _named(model: str, ask: Ask, snapshot: Snapshot) -> str | None:
     return bare(model, snapshot) if ask.gateway else None
 
 
-def _matches(route: Route, ask: Ask) -> bool:
-    rule = route.match
-    pairs = (
-        (rule.client, ask.client),
-        (rule.model, ask.model or ""),
-        (rule.host, ask.host),
-        (rule.path, ask.path.partition("?")[0]),
-        (rule.format, ask.format),
-        *((globs, ask.headers.get(name) or "") for name, globs in rule.headers),
-    )
-    return all(not globs or any(matches(glob, value) for glob in globs) for globs, value in pairs)
+def _chain(ask: Ask, snapshot: Snapshot) -> tuple[str, ...]:
+    """The fallback chain of the asked model."""
+    chains = snapshot.governance.fallback_chains
+    return next((targets for glob, targets in chains.items() if matches(glob, ask.model or "")), ())
 
 
 def _not_found(ask: Ask, snapshot: Snapshot) -> NotFound:
@@ -221,54 +198,90 @@ def _own_call(ask: Ask, snapshot: Snapshot) -> Candidate:
     return Candidate(ORIGIN, provider, None, None, origin=True, asked=ask.model)
 
 
-def _expand(targets: tuple[str, ...], ask: Ask, snapshot: Snapshot, depth: int) -> Iterator[Candidate | Excluded]:
-    for target in targets:
-        combo = snapshot.combos.get(target)
+class _Expansion:
+    """Targets into candidates, for one call."""
+
+    def __init__(self, ask: Ask, snapshot: Snapshot, state: State, rng: random.Random) -> None:
+        self._ask = ask
+        self._snapshot = snapshot
+        self._state = state
+        self._rng = rng
+        self.turns: list[str] = []
+        self.session: str | None = None
+
+    def all_of(self, targets: Iterable[str]) -> Iterator[Candidate | Excluded]:
+        for target in targets:
+            yield from self._target(target, None, 0)
+
+    def _target(self, target: str, place: Place | None, depth: int) -> Iterator[Candidate | Excluded]:
+        combo = self._snapshot.combos.get(target)
         if target == ORIGIN:
-            if ask.gateway:
+            if self._ask.gateway:
                 yield Excluded(target, None, "a gateway call has no own call to pass on")
             else:
-                yield _own_call(ask, snapshot)
+                yield replace(_own_call(self._ask, self._snapshot), place=place)
         elif combo is None:
-            yield from _accounts(target, ask, snapshot)
+            yield from self._accounts(target, place)
         elif not combo.enabled:
             yield Excluded(target, None, "the combo is disabled")
         elif depth >= MAX_COMBO_DEPTH:
             yield Excluded(target, None, f"combos nest deeper than {MAX_COMBO_DEPTH}")
         else:
-            yield from _expand(tuple(entry.target for entry in combo.targets), ask, snapshot, depth + 1)
+            yield from self._combo(combo, depth)
 
+    def _combo(self, combo: Combo, depth: int) -> Iterator[Candidate | Excluded]:
+        if combo.strategy == "round-robin":
+            self.turns.append(f"combo:{combo.name}")
+        groups = [self._entry(entry, combo, depth) for entry in combo.targets if entry.enabled]
+        for group in order_targets(combo, groups, self._state, self._rng):
+            yield from group.found
+        for entry in combo.targets:
+            if not entry.enabled:
+                yield Excluded(entry.target, None, f"disabled in combo {combo.name}")
 
-def _accounts(target: str, ask: Ask, snapshot: Snapshot) -> Iterator[Candidate | Excluded]:
-    prefix, _, written = target.partition("/")
-    provider = snapshot.provider_of(prefix)
-    if provider is None:
-        yield Excluded(target, None, f"no provider has the prefix {prefix!r}")
-        return
-    if not provider.enabled:
-        yield Excluded(target, None, f"provider {provider.id} is disabled")
-        return
-    model = None if written == ANY_MODEL else _upstream_name(written, provider)
-    if model is None and ask.gateway:
-        yield Excluded(target, None, "a gateway call names no model to keep")
-        return
-    speaking = provider.speaking(ask.format, written)
-    if speaking.format not in AVAILABLE_FORMATS:
-        yield Excluded(target, None, f"format {speaking.format} is not available yet")
-        return
-    accounts = snapshot.accounts_of(provider.id)
-    if not accounts:
-        if provider.keyless:
-            yield Candidate(target, speaking, model, None, asked=ask.model)
-        else:
-            yield Excluded(target, None, _no_account(provider))
-    for account in accounts:
-        if not account.enabled:
-            yield Excluded(target, account.name, "the account is disabled")
-        elif account.missing is not None:
-            yield Excluded(target, account.name, f"no key: {account.missing}")
-        else:
-            yield Candidate(target, speaking, model, account, asked=ask.model)
+    def _entry(self, entry: ComboTarget, combo: Combo, depth: int) -> Group:
+        limit = entry.concurrency if entry.concurrency is not None else combo.settings.concurrency
+        place = Place(combo.name, combo.settings, limit, entry.timeouts)
+        return Group(entry, tuple(self._target(entry.target, place, depth + 1)))
+
+    def _accounts(self, target: str, place: Place | None) -> Iterator[Candidate | Excluded]:
+        prefix, _, written = target.partition("/")
+        provider = self._snapshot.provider_of(prefix)
+        if provider is None:
+            yield Excluded(target, None, f"no provider has the prefix {prefix!r}")
+            return
+        if not provider.enabled:
+            yield Excluded(target, None, f"provider {provider.id} is disabled")
+            return
+        model = None if written == ANY_MODEL else _upstream_name(written, provider)
+        if model is None and self._ask.gateway:
+            yield Excluded(target, None, "a gateway call names no model to keep")
+            return
+        speaking = provider.speaking(self._ask.format, written)
+        if speaking.format not in AVAILABLE_FORMATS:
+            yield Excluded(target, None, f"format {speaking.format} is not available yet")
+            return
+        asked = self._ask.model
+        accounts = self._snapshot.accounts_of(provider.id)
+        if not accounts:
+            if provider.keyless:
+                yield Candidate(target, speaking, model, None, asked=asked, place=place)
+            else:
+                yield Excluded(target, None, _no_account(provider))
+            return
+        usable: list[Candidate] = []
+        for account in accounts:
+            if not account.enabled:
+                yield Excluded(target, account.name, "the account is disabled")
+            elif account.missing is not None:
+                yield Excluded(target, account.name, f"no key: {account.missing}")
+            else:
+                usable.append(Candidate(target, speaking, model, account, asked=asked, place=place))
+        yield from order_accounts(usable, provider.pool, self._state, self._rng, self._session)
+
+    def _session(self) -> str | None:
+        self.session = self._ask.facts.session
+        return self.session
 
 
 def _upstream_name(model: str, provider: Provider) -> str:

@@ -1,4 +1,4 @@
-"""``make bench``: our proxy against stock mitmdump, and the translators alone; a table, or ``--json``."""
+"""``make bench``: our proxy against stock mitmdump, the translators and the planner alone; a table, or ``--json``."""
 
 import platform
 import sys
@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import proxies, translators
+from tests.benchmarks import planner, proxies, translators
+from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, SUBJECTS, TRANSLATED
 from tests.benchmarks.translators import EVENTS_TARGET, LISTENER_TARGET, REQUEST_TARGET, Figures
@@ -24,7 +25,9 @@ _progress = Console(stderr=True)
 
 def main(
     *,
-    only: Annotated[Literal["proxies", "translators"] | None, typer.Option(help="One of the two parts.")] = None,
+    only: Annotated[
+        Literal["proxies", "translators", "planner"] | None, typer.Option(help="One of the three parts.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
 ) -> None:
@@ -34,13 +37,16 @@ def main(
         def tell(what: str) -> None:
             status.update(what)
 
-        rows = proxies.measure(rounds, tell) if only != "translators" else []
-        figures = translators.measure(tell) if only != "proxies" else None
+        rows = proxies.measure(rounds, tell) if only in (None, "proxies") else []
+        figures = translators.measure(tell) if only in (None, "translators") else None
+        tell("the planner")
+        plans = planner.measure() if only in (None, "planner") else []
     if json:
         document = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
             "proxies": [asdict(row) | {"median": row.median} for row in rows],
             "translators": asdict(figures) if figures else None,
+            "planner": [asdict(figure) for figure in plans],
         }
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         return
@@ -48,6 +54,8 @@ def main(
         _show_proxies(rows)
     if figures:
         _show_translators(figures)
+    if plans:
+        _show_plans(plans)
 
 
 def _show_proxies(rows: list[Row]) -> None:
@@ -108,6 +116,18 @@ def _show_translators(figures: Figures) -> None:
         f"targets: request ≤ {REQUEST_TARGET:g} ms, ≥ {EVENTS_TARGET:,.0f} events/s, listener ≥ {LISTENER_TARGET:g} MB/s;"
         " red is below"
     )
+
+
+def _show_plans(plans: list[PlanFigure]) -> None:
+    table = Table(
+        title=f"one plan: {planner.ROUTES} rules, {planner.TARGETS} candidates; target ≤ {PLAN_TARGET:.0f} µs",
+        title_justify="left",
+    )
+    table.add_column("strategy")
+    table.add_column("µs", justify="right")
+    for one in plans:
+        table.add_row(one.strategy, _judged(f"{one.microseconds:.0f}", good=one.microseconds <= PLAN_TARGET))
+    _out.print(table)
 
 
 def _judged(text: str, *, good: bool) -> str:

@@ -8,6 +8,7 @@ client format by the translators themselves.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from statistics import median
 
 import orjson
@@ -25,13 +26,8 @@ LISTENER_TARGET = 50.0
 
 _TURNS = 30
 _TOOLS = 24
-_PATHS = {
-    "anthropic-messages": "/v1/messages",
-    "openai-chat": "/v1/chat/completions",
-    "openai-responses": "/v1/responses",
-    "gemini": "/v1beta/models/bench-model:streamGenerateContent",
-    "gemini-cli": "/v1internal:streamGenerateContent",
-}
+_SPOKEN = {"antigravity": "gemini-cli"}
+"""Formats whose streams are those of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,11 @@ def claude_code_request() -> WireRequest:
     ]
     messages: list[answers.Document] = [{"role": "user", "content": "Repair the failing test."}]
     for turn in range(_TURNS):
-        call = {"type": "tool_use", "id": f"toolu_{turn:024}", "name": f"tool_{turn % _TOOLS}"}
+        call = {
+            "type": "tool_use",
+            "id": f"toolu_01{sha256(bytes([turn])).hexdigest()[:22]}",
+            "name": f"tool_{turn % _TOOLS}",
+        }
         content = "def function(argument: int) -> int:\n    return argument + 1\n" * 25
         messages += [
             {
@@ -121,14 +121,14 @@ def claude_code_request() -> WireRequest:
         "messages": messages,
         "metadata": {"user_id": "bench"},
     }
-    return WireRequest("POST", _PATHS["anthropic-messages"], "", {}, orjson.dumps(body))
+    return WireRequest("POST", "/v1/messages", "", {}, orjson.dumps(body))
 
 
 def _in_format(name: str, original: WireRequest) -> WireRequest:
     if name == "anthropic-messages":
         return original
     wire = bridge("anthropic-messages", name).request(original, "bench-model")
-    return WireRequest("POST", _PATHS[name], wire.query, {}, wire.body)
+    return WireRequest("POST", wire.path, wire.query, {}, wire.body)
 
 
 def _stream(name: str, pieces: int) -> list[bytes]:
@@ -137,7 +137,7 @@ def _stream(name: str, pieces: int) -> list[bytes]:
         calls=(answers.Call("call_1", "tool_1", '{"argument_0": "file.py"}'),),
         thinking="I should read the file first.",
     )
-    return answers.events(name, said, "bench-model")
+    return answers.events(_SPOKEN.get(name, name), said, "bench-model")
 
 
 def _events(client: str, upstream: str, request: WireRequest, events: list[bytes]) -> float:

@@ -73,12 +73,12 @@ def test_encoded_answers_are_read(encoding: str, form: str, provider: Provider, 
     assert rules.text(answer.text) == "well packed"
 
 
-def test_an_encoded_answer_of_the_origin_stays_encoded(provider: Provider, start_proxy: StartProxy) -> None:
+def test_an_encoded_answer_of_the_origin_is_unpacked(provider: Provider, start_proxy: StartProxy) -> None:
     provider.script(Say(Answer(pieces=("well", " packed")), encoding="gzip"))
     proxy = start_proxy(overridden(provider) + rules.route_all("origin"))
     with rules.http(proxy) as client:
         answer = client.post(rules.ANTHROPIC, json=rules.message(), headers={"accept-encoding": "gzip"})
-    assert (answer.headers["content-encoding"], rules.text(answer.text)) == ("gzip", "well packed")
+    assert ("content-encoding" in answer.headers, rules.text(answer.text)) == (False, "well packed")
 
 
 @pytest.mark.parametrize("form", FORMATS)

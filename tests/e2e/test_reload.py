@@ -15,7 +15,7 @@ ASKED = ask("anthropic-messages", stream=True)
 TURN = 0.02
 
 
-def _log_says(proxy: Proxy, *words: str) -> None:
+def log_says(proxy: Proxy, *words: str) -> None:
     """Wait until the log of the running proxy says all of this."""
     never = threading.Event()
     for _ in range(int(PATIENCE / TURN)):
@@ -43,11 +43,11 @@ def test_rules_are_broken_and_repaired_while_a_stream_runs(
 
         proxy.write(both + "routes: [{match: {model: '*'}, to: nowhere/m}]\nnonsense: 1\n")
         lines = len(proxy.config.read_text().splitlines())
-        _log_says(proxy, f"{proxy.config}:{lines}:", "nonsense")
+        log_says(proxy, f"{proxy.config}:{lines}:", "nonsense")
         assert spoken(ASKED.format, post(proxy, ASKED)) == "Still old."
 
         proxy.write(both + routes("other-gemini/m"))
-        _log_says(proxy, f"new rules from {proxy.config}")
+        log_says(proxy, f"new rules from {proxy.config}")
         assert spoken(ASKED.format, post(proxy, ASKED)) == "New rules."
 
         gate.open()

@@ -93,3 +93,17 @@ def test_fish_words() -> None:
 
 def test_powershell_words() -> None:
     assert environment.exports({"A": "it's"}, "powershell") == ["$env:A = 'it''s'"]
+
+
+@pytest.mark.parametrize(
+    "url, key, expected",
+    [
+        (PROXY, None, PROXY),
+        ("http://0.0.0.0:8080", None, PROXY),
+        ("http://[::]:8080", None, "http://[::1]:8080"),
+        ("http://[::1]:8080", "k", "http://omniroute:k@[::1]:8080"),
+        (PROXY, "k/e:y@", "http://omniroute:k%2Fe%3Ay%40@127.0.0.1:8080"),
+    ],
+)
+def test_a_tool_here_gets_an_address_that_it_can_dial_and_its_key(url: str, key: str | None, expected: str) -> None:
+    assert environment.proxy_address(url, key) == expected

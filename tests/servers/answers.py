@@ -31,6 +31,10 @@ class Answer:
     pieces: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     thinking: str = ""
+    proof: str = "c2lnbmVk"
+    """What its maker wants back with the thinking (chat has no word for it): a signature, or encrypted reasoning."""
+    number: int = 1
+    """What the answer's ids end with."""
     input_tokens: int = 11
     output_tokens: int = 7
 
@@ -50,7 +54,7 @@ def sse(data: Document, event: str | None = None) -> bytes:
 def _anthropic_whole(answer: Answer, model: str) -> Document:
     content: list[Document] = []
     if answer.thinking:
-        content.append({"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmVk"})
+        content.append({"type": "thinking", "thinking": answer.thinking, "signature": answer.proof})
     if answer.pieces:
         content.append({"type": "text", "text": answer.text})
     content += [
@@ -58,7 +62,7 @@ def _anthropic_whole(answer: Answer, model: str) -> Document:
         for call in answer.calls
     ]
     return {
-        "id": "msg_01",
+        "id": f"msg_{answer.number:02}",
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -131,7 +135,7 @@ def _chat_whole(answer: Answer, model: str) -> Document:
         message["tool_calls"] = _chat_calls(answer)
     finish = "tool_calls" if answer.calls else "stop"
     return {
-        "id": "chatcmpl-1",
+        "id": f"chatcmpl-{answer.number}",
         "object": "chat.completion",
         "created": 1_760_000_000,
         "model": model,
@@ -141,7 +145,12 @@ def _chat_whole(answer: Answer, model: str) -> Document:
 
 
 def _chat_events(answer: Answer, model: str) -> Iterator[bytes]:
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_760_000_000, "model": model}
+    head = {
+        "id": f"chatcmpl-{answer.number}",
+        "object": "chat.completion.chunk",
+        "created": 1_760_000_000,
+        "model": model,
+    }
 
     def chunk(delta: Document, finish: str | None = None) -> bytes:
         return sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
@@ -168,7 +177,9 @@ def _responses_items(answer: Answer) -> list[Document]:
     items: list[Document] = []
     if answer.thinking:
         summary = [{"type": "summary_text", "text": answer.thinking}]
-        items.append({"id": "rs_1", "type": "reasoning", "summary": summary, "encrypted_content": "ZW5jcnlwdGVk"})
+        items.append(
+            {"id": f"rs_{answer.number}", "type": "reasoning", "summary": summary, "encrypted_content": answer.proof}
+        )
     if answer.pieces:
         content = [{"type": "output_text", "text": answer.text, "annotations": [], "logprobs": []}]
         items.append({"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content})
@@ -189,7 +200,7 @@ def _responses_items(answer: Answer) -> list[Document]:
 
 def _responses_whole(answer: Answer, model: str) -> Document:
     return {
-        "id": "resp_1",
+        "id": f"resp_{answer.number}",
         "object": "response",
         "created_at": 1_760_000_000,
         "status": "completed",
@@ -275,7 +286,7 @@ def _gemini_parts(answer: Answer) -> Iterator[Document]:
         yield {"text": piece}
     for call in answer.calls:
         args = json.loads(call.arguments)
-        yield {"functionCall": {"id": call.id, "name": call.name, "args": args}, "thoughtSignature": "c2lnbmVk"}
+        yield {"functionCall": {"id": call.id, "name": call.name, "args": args}, "thoughtSignature": answer.proof}
 
 
 def _gemini_chunk(answer: Answer, model: str, parts: list[Document], *, last: bool) -> Document:
@@ -284,7 +295,12 @@ def _gemini_chunk(answer: Answer, model: str, parts: list[Document], *, last: bo
         candidate["finishReason"] = "STOP"
     usage = {"promptTokenCount": answer.input_tokens, "candidatesTokenCount": answer.output_tokens}
     usage["totalTokenCount"] = answer.input_tokens + answer.output_tokens
-    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": model, "responseId": "resp-g1"}
+    return {
+        "candidates": [candidate],
+        "usageMetadata": usage,
+        "modelVersion": model,
+        "responseId": f"resp-g{answer.number}",
+    }
 
 
 def _gemini_whole(answer: Answer, model: str) -> Document:

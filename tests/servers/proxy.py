@@ -79,11 +79,15 @@ def running(
     headless: bool = True,
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    listen: str = "",
 ) -> Generator[Proxy]:
-    """``omniroute up`` with ``config`` (YAML without version and listen) in ``directory``; ends with exit code 0."""
+    """``omniroute up`` with ``config`` (YAML without version and listen) in ``directory``; ends with exit code 0.
+
+    ``listen`` is what that section has besides the addresses.
+    """
     home, log = directory / "home", directory / "up.log"
     path = directory / "omniroute.yaml"
-    path.write_text(LISTEN + config)
+    path.write_text(LISTEN.replace("}\n", f"{listen}}}\n") + config)
     command = [sys.executable, "-m", "omniroute_addon", "up", "--config", str(path)]
     command += ["--headless"] if headless else []
     for option in options:

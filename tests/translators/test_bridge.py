@@ -95,13 +95,6 @@ def test_passthrough_does_not_repeat_the_upstream_s_own_error_event() -> None:
     assert joined.fail(joined.failure) == b""
 
 
-def test_listening_apart_teaches_the_same() -> None:
-    joined = bridge(CLAUDE, CLAUDE)
-    joined.request(ASKED)
-    joined.listen(stream(CLAUDE, unfold(cases.TEXT_ANSWER)), SSE)
-    assert joined.finished
-
-
 def test_translation_never_changes_its_input() -> None:
     before = replace(ASKED)
     bridge(CLAUDE, CHAT).request(ASKED, "glm")
@@ -219,3 +212,12 @@ def test_a_gemini_client_without_sse_gets_a_json_array() -> None:
 def test_a_request_that_is_not_of_the_format_passes_a_passthrough() -> None:
     wire = WireRequest(path="/v1/messages", body=b"not json")
     assert bridge(CLAUDE, CLAUDE).request(wire, "other") == wire
+
+
+def test_the_client_is_told_the_model_it_asked_for_where_it_must_not_notice_another() -> None:
+    joined = bridge(CLAUDE, CHAT)
+    joined.echoes_model = True
+    joined.request(ASKED, "another-model")
+    answer = replace(cases.TEXT_ANSWER, model="another-model-0613")
+    told = joined.feed(stream(CHAT, unfold(answer)), SSE)
+    assert (joined.model, b"another-model" in told, b'"model":"a-model"' in told) == ("another-model-0613", False, True)

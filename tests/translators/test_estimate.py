@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
+
 from tests import hub_cases as cases
 from translators import hub
-from translators.estimate import input_tokens
+from translators.estimate import expected, input_tokens
 
 
 def asked(*parts: hub.Part) -> int:
@@ -40,3 +42,17 @@ def test_every_part_counts() -> None:
         hub.Opaque("gemini", {"x": "y" * 400}),
     ]
     assert all(asked(part) >= 100 for part in parts)
+
+
+@pytest.mark.parametrize("odd", [10**30, "cut \ud83d", "[" * 300])
+def test_a_schema_that_orjson_refuses_counts_too(odd: hub.JSON) -> None:
+    schema: dict[str, hub.JSON] = {"type": "object", "default": odd}
+    assert input_tokens(replace(cases.PLAIN, tools=(hub.Tool("t", schema=schema),))) > input_tokens(cases.PLAIN)
+
+
+def test_an_estimate_gives_way_to_a_report_count_by_count() -> None:
+    guess = expected(cases.PLAIN)
+    assert guess == hub.Usage(input=input_tokens(cases.PLAIN), estimated=True)
+    half = guess.merged(hub.Usage(output=5))
+    assert half == hub.Usage(input=guess.input, output=5, estimated=True)
+    assert half.merged(hub.Usage(input=9, output=6)) == hub.Usage(input=9, output=6)

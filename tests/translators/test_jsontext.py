@@ -1,11 +1,14 @@
 """One member of a JSON text, every other byte untouched."""
 
+import json
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translators.jsontext import MISSING, member, replace_member
+from translators import hub
+from translators.jsontext import MISSING, Missing, edit_member, member, replace_member
 
 ODD = b'\n{ "x" : 1.0e5,\t"s":"model", "t":{"model":"no"} , "model" : "\\u00e9" ,"z":[ ] }  '
 JSONS = st.recursive(
@@ -68,3 +71,57 @@ def test_a_body_that_breaks_off_later_is_read_as_far_as_it_goes() -> None:
 def test_bodies_that_are_no_object(body: bytes) -> None:
     assert member(body, "model") is MISSING
     assert replace_member(body, "model", "x") is None
+
+
+# ── edit_member ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "body, path, value, wanted",
+    [
+        (b'{"a": 1, "b": 2}', ("a",), 7, b'{"a": 7, "b": 2}'),
+        (b'{"a": 1, "b": 2}', ("a",), MISSING, b'{ "b": 2}'),
+        (b'{"a": 1, "b": 2}', ("b",), MISSING, b'{"a": 1}'),
+        (b'{ "a": 1 }', ("a",), MISSING, b"{ }"),
+        (b'{"a":1,"a":2,"x":0}', ("a",), MISSING, b'{"x":0}'),
+        (b'{"a":1,"x":0,"a":2}', ("a",), MISSING, b'{"x":0}'),
+        (b'{"a":1,"a":2}', ("a",), 3, b'{"a":3,"a":3}'),
+        (b'{"a": 1 }', ("b",), 2, b'{"a": 1,"b":2 }'),
+        (b"{}", ("b",), 2, b'{"b":2}'),
+        (b'{"a": {"b": 1.0, "c": [1]}}', ("a", "b"), 2, b'{"a": {"b": 2, "c": [1]}}'),
+        (b'{"a": {}}', ("a", "b"), 2, b'{"a": {"b":2}}'),
+        (b'{"x":0}', ("a", "b"), 2, b'{"x":0,"a":{"b":2}}'),
+        (b'{"x":0}', ("a", "b"), MISSING, b'{"x":0}'),
+        (b'{"a":"text"}', ("a", "b"), 2, b'{"a":"text"}'),
+        (b'{"max\\u005ftokens":1}', ("max_tokens",), 2, b'{"max\\u005ftokens":2}'),
+        (b'{"a":"\\ud800"}', ("a",), ["\ud800"], b'{"a":["\\ud800"]}'),
+        (b'{"a":', ("a",), 2, b'{"a":'),
+        (b'{"a":1} {', ("a",), 1, b'{"a":1} {'),
+        (b"[1]", ("a",), 2, b"[1]"),
+        (b"\xff", ("a",), 2, b"\xff"),
+    ],
+)
+def test_edits_one_member_and_keeps_every_other_byte(
+    body: bytes, path: tuple[str, ...], value: hub.JSON | Missing, wanted: bytes
+) -> None:
+    assert edit_member(body, path, lambda _: value) == wanted
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), JSON_VALUES), st.sampled_from("abc"), JSON_VALUES | st.just(MISSING))
+def test_an_edit_means_what_the_same_edit_of_the_value_means(
+    document: dict[str, hub.JSON], name: str, value: hub.JSON | Missing
+) -> None:
+    edited = json.loads(edit_member(json.dumps(document).encode(), (name,), lambda _: value))
+    wanted = {key: old for key, old in document.items() if key != name}
+    assert edited == (wanted if value is MISSING else {**wanted, name: value})
+
+
+def test_half_an_emoji_can_be_put_in() -> None:
+    assert replace_member(b'{"model": "a"}', "model", "b\ud83d") == b'{"model": "b\\ud83d"}'

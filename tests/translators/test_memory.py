@@ -75,7 +75,7 @@ def test_a_request_that_lacks_nothing_is_handed_back_as_it_is() -> None:
 
 
 def test_calls_without_reasoning_are_not_kept() -> None:
-    assert remembered(hub.ToolCall(LONG_ID, "get", "{}")).get(LONG_ID) is None
+    assert remembered(hub.ToolCall(LONG_ID, "get", "{}")).get("call:" + LONG_ID) is None
 
 
 def test_memory_forgets_what_was_not_used_for_longest() -> None:
@@ -102,3 +102,32 @@ def test_putting_again_replaces() -> None:
         memory.put("a", Remembered(hub.ToolCall("a", "get", "x" * 2000)))
     memory.put("b", Remembered(hub.ToolCall("b", "get")))
     assert memory.get("a") is not None
+
+
+QUESTION = hub.Message("user", (hub.Text("Why?"),))
+
+
+def turn_of(first: hub.Message, said: str, upstream: str) -> tuple[hub.Part, ...]:
+    """What is sent of an assistant's turn of this text, after one that Google has answered with a signed text."""
+    memory = BoundedMemory()
+    keeper = Keeper(memory, "gemini@google", hub.Request("m", (QUESTION,)))
+    extra = {"gemini": {"thoughtSignature": "c2ln"}}
+    parts = (hub.Thinking("Hm."), hub.Text("Because  of that.", extra=extra))
+    for event in unfold(hub.Response("r", "m", parts, hub.Stop("end"))):
+        keeper.note(event)
+    request = hub.Request("m", (first, hub.Message("assistant", (hub.Text(said),))))
+    return recall(request, memory, upstream).messages[1].parts
+
+
+def test_a_turn_without_calls_gets_its_reasoning_and_signature_back() -> None:
+    kept = hub.Text("Because of that.\n", extra={"gemini": {"thoughtSignature": "c2ln"}})
+    assert turn_of(QUESTION, "Because of that.\n", "gemini@google") == (hub.Thinking("Hm."), kept)
+
+
+def test_another_maker_gets_the_readable_reasoning_of_a_turn_only() -> None:
+    assert turn_of(QUESTION, "Because of that.", "gemini@b") == (hub.Thinking("Hm."), hub.Text("Because of that."))
+
+
+def test_the_same_words_in_another_conversation_are_another_turn() -> None:
+    other = hub.Message("user", (hub.Text("How?"),))
+    assert turn_of(other, "Because of that.", "gemini@google") == (hub.Text("Because of that."),)

@@ -164,3 +164,20 @@ def test_the_canary_test_would_notice(open_up: Open, provider: Provider, second:
         client.post("https://api.anthropic.com/v1/messages", json=body)
         _look_everywhere(opened.web)
     assert any(CANARY in json.dumps(page) for page in _leaks(opened)), os.linesep.join(_leaks(opened)[:1])
+
+
+def test_a_gateway_key_is_not_shown_whether_it_is_good_or_wrong(
+    open_up: Open, provider: Provider, second: Provider
+) -> None:
+    second.script(says("Hi"))
+    key, wrong = f"{CANARY}-gateway-key", f"{CANARY}-wrong-key"
+    opened = open_up(f"{_rules(provider, second)}keys: [{{name: ci, key: {key}}}]\n")
+    body = {"model": "local/qwen3", "messages": [{"role": "user", "content": "hi"}]}
+    url = f"{opened.gateway}/v1/chat/completions"
+    with opened.web.watching():
+        for shown in (key, wrong):
+            httpx.post(url, json=body, headers={"authorization": f"Bearer {shown}"}, trust_env=False)
+        rows = opened.web.wait_rows(lambda rows: _done(rows, 2))
+        opened.web.replay(next(row for row in rows if role(row) == "call"))
+        _look_everywhere(opened.web)
+    assert (_leaks(opened), len(second.calls)) == ([], 2)

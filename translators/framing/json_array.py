@@ -2,7 +2,8 @@
 
 Only objects and arrays are elements. A stream that is one lone object counts as an array of it: errors come that way.
 Nothing is parsed: brackets are counted outside of strings, one search per bracket or quote. What stands inside an
-element is for its reader to judge; anything but white space and commas between elements is a FormatError.
+element is for its reader to judge; anything but white space and commas between elements is a FormatError, which waits
+for the next call where elements came before it.
 """
 
 import re
@@ -27,6 +28,7 @@ class JSONArrayDecoder:
         self._escaped = False
         self._opened = False
         self._complete = False
+        self._breach: FormatError | None = None
 
     @property
     def complete(self) -> bool:
@@ -34,14 +36,23 @@ class JSONArrayDecoder:
         return self._complete
 
     def feed(self, data: bytes) -> list[bytes]:
+        if self._breach is not None:
+            raise self._breach
         elements: list[bytes] = []
         position = 0
-        while position < len(data):
-            position = self._advance(data, position, elements) if self._depth else self._enter(data, position)
+        try:
+            while position < len(data):
+                position = self._advance(data, position, elements) if self._depth else self._enter(data, position)
+        except FormatError as error:
+            self._breach = error
+            if not elements:
+                raise
         return elements
 
     def close(self) -> list[bytes]:
         """Nothing: an element that was cut off is useless. Look at :attr:`complete`."""
+        if self._breach is not None:
+            raise self._breach
         self._element.clear()
         return []
 

@@ -27,9 +27,13 @@ class SSEEvent:
 
 
 class SSEDecoder:
-    """Raises FormatError for bytes that are not UTF-8 and for events beyond ``max_event``."""
+    """Raises FormatError for bytes that are not UTF-8 and for events beyond ``max_event``.
+
+    The events before such a breach are returned, and the next call raises.
+    """
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
+        self._breach: FormatError | None = None
         self._max_event = max_event
         self._line: list[bytes] = []
         self._size = 0
@@ -40,6 +44,28 @@ class SSEDecoder:
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[SSEEvent]:
+        if self._breach is not None:
+            raise self._breach
+        events: list[SSEEvent] = []
+        try:
+            lines = self._lines(data)
+            may_be_large = self._size > self._max_event
+            for line in lines:
+                if may_be_large:
+                    self._size = self._data_size + len(line)
+                    self._check_size()
+                self._take(line, events)
+            if lines:
+                self._size = self._data_size + sum(map(len, self._line))
+            self._check_size()
+        except FormatError as error:
+            self._breach = error
+            if not events:
+                raise
+        return events
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        """The lines that end in ``data``; what stands behind them is kept."""
         if self._at_start:
             data = self._skip_mark(data)
         if self._after_cr and data:
@@ -50,7 +76,6 @@ class SSEDecoder:
         self._size += len(data)
         if b"\n" not in data and b"\r" not in data:
             self._line.append(data)
-            self._check_size()
             return []
         if self._line:
             self._line.append(data)
@@ -60,15 +85,12 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         if not self._after_cr and not data.endswith(b"\n"):
             self._line.append(lines.pop())
-        events: list[SSEEvent] = []
-        for line in lines:
-            self._take(line, events)
-        self._size = self._data_size + sum(map(len, self._line))
-        self._check_size()
-        return events
+        return lines
 
     def close(self) -> list[SSEEvent]:
         """What the end of the stream cut off: an event without its blank line, its last line perhaps not whole."""
+        if self._breach is not None:
+            raise self._breach
         events: list[SSEEvent] = []
         line = b"".join(self._line)
         self._line.clear()

@@ -7,7 +7,8 @@ own words by fixed rules, so the same conversation is lowered the same way each 
 
 ``lift`` undoes it for the events of the answer: names, namespaces and custom input as the client knows them, ids that
 the *client's* format allows and that are new in the conversation, ``{}`` where a call came without arguments. A custom
-tool's input is handed on when the call is whole: its JSON string may not be cut in the middle.
+tool's input is handed on when the call is whole: its JSON string may not be cut in the middle. A custom call that the
+upstream makes on its own is a function of one string for a client whose format has no custom tools.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import assert_never
 
 import orjson
 
-from translators import hub
+from translators import hub, jsonvalue
 from translators.errors import Unsupported
 from translators.format import ToolRules
 from translators.tools.names import Names
@@ -24,6 +25,7 @@ from translators.tools.pairs import paired
 
 INPUT = "input"
 """The one argument of a custom tool that is sent as a function."""
+_OPENING, _CLOSING = f'{{"{INPUT}":"', '"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,15 @@ class ToolAdapter:
         self._max_tools = max_tools
         self._names = Names(rules.name_pattern)
         self._wire_names: dict[tuple[str, str | None], str] = {}
+        self._bare_names: dict[str, str] = {}
+        """The first wire name of a tool of this name, whatever its namespace."""
         self._known: dict[str, _Known] = {}
-        self._client_ids = Names((client or ToolRules()).id_pattern)
+        self._client = client or ToolRules()
+        self._client_ids = Names(self._client.id_pattern)
         self._answer_id = ""
         self._inputs: dict[int, list[str]] = {}
         self._bare: set[int] = set()
+        self._wrapped: set[int] = set()
 
     # ── request ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -57,7 +63,9 @@ class ToolAdapter:
         messages: list[hub.Message] = []
         for number, message in enumerate(request.messages):
             path = f"messages[{number}]"
-            messages.append(replace(message, parts=tuple(self._lower_part(p, path, losses) for p in message.parts)))
+            parts = tuple([self._lower_part(part, path, losses) for part in message.parts])
+            same = all(new is old for new, old in zip(parts, message.parts, strict=True))
+            messages.append(message if same else replace(message, parts=parts))
         return replace(
             request,
             tools=tools,
@@ -89,9 +97,12 @@ class ToolAdapter:
             losses.append(hub.Loss(path, "a custom tool was sent as a function of one string, its grammar unenforced"))
         if tool.deferred and not self._rules.deferred:
             losses.append(hub.Loss(f"{path}.defer_loading", "the tool is shown at once: the format cannot defer tools"))
+        name = self._wire_name(tool.name, tool.namespace, custom=tool.custom)
+        if name == tool.name and not (tool.custom or tool.namespace or tool.deferred):
+            return tool
         return replace(
             tool,
-            name=self._wire_name(tool.name, tool.namespace, custom=tool.custom),
+            name=name,
             namespace=tool.namespace if self._rules.namespaces else None,
             custom=custom,
             schema=_input_schema(tool) if tool.custom and not custom else tool.schema,
@@ -116,7 +127,7 @@ class ToolAdapter:
         choice = self._lower_choice(request.tool_choice)
         wanted = calls | ({choice.name, *choice.allowed} if choice else set[str | None]())
         spare = [t for t in reversed(tools) if isinstance(t, hub.Tool) and t.name not in wanted]
-        rest = [t for t in reversed(tools) if t not in spare]
+        rest = [t for t in reversed(tools) if not isinstance(t, hub.Tool) or t.name in wanted]
         dropped = {id(tool) for tool in (spare + rest)[:surplus]}
         for tool in tools:
             if id(tool) in dropped:
@@ -139,11 +150,13 @@ class ToolAdapter:
                 name = self._wire_name(part.name, part.namespace, custom=part.custom)
                 namespace = part.namespace if self._rules.namespaces else None
                 if part.custom and not self._rules.custom:
-                    text = orjson.dumps({INPUT: part.arguments}).decode()
+                    text = jsonvalue.write({INPUT: part.arguments}).decode()
                     return replace(part, name=name, namespace=namespace, custom=False, arguments=text)
-                return replace(part, name=name, namespace=namespace)
+                same = name == part.name and namespace == part.namespace
+                return part if same else replace(part, name=name, namespace=namespace)
             case hub.ToolResult():
-                return replace(part, parts=self._lower_result(part, path, losses))
+                parts = self._lower_result(part, path, losses)
+                return part if parts is part.parts else replace(part, parts=parts)
             case _:
                 return part
 
@@ -166,12 +179,13 @@ class ToolAdapter:
         """The upstream's name of a tool; a call or a choice may leave out the namespace."""
         found = self._wire_names.get((name, namespace))
         if found is None and namespace is None:
-            found = next((wire for (known, _), wire in self._wire_names.items() if known == name), None)
+            found = self._bare_names.get(name)
         if found is None:
             flat = name
             if namespace and not self._rules.namespaces:
                 flat = f"{namespace}{name}" if namespace.endswith("__") else f"{namespace}__{name}"
             found = self._wire_names[name, namespace] = self._names.make(flat, f"{namespace}\0{name}")
+            self._bare_names.setdefault(name, found)
             self._known[found] = _Known(name, namespace, custom)
         return found
 
@@ -181,28 +195,47 @@ class ToolAdapter:
         match event:
             case hub.Started(id=answer_id):
                 self._answer_id = answer_id
+            case hub.PartStarted(_, hub.ToolCall(name="")):
+                return [hub.Failed(hub.Failure("server", "The provider sent a tool call without a name.", 502))]
             case hub.PartStarted(index, hub.ToolCall() as call):
-                lifted = self._lift_name(call, index)
-                if lifted.custom and not call.custom:
-                    self._inputs[index] = [call.arguments]
-                    lifted = replace(lifted, arguments="")
-                elif not lifted.custom and not call.arguments:
-                    self._bare.add(index)
-                return [hub.PartStarted(index, lifted)]
+                return self._lift_start(index, call)
             case hub.PartDelta(index, hub.ArgumentsDelta(text)) if text:
                 if index in self._inputs:
                     self._inputs[index].append(text)
                     return []
+                if index in self._wrapped:
+                    return [hub.PartDelta(index, hub.ArgumentsDelta(_escaped(text)))]
                 self._bare.discard(index)
-            case hub.PartEnded(index) if index in self._inputs:
-                text = _input_text("".join(self._inputs.pop(index)))
-                return [hub.PartDelta(index, hub.ArgumentsDelta(text)), event]
-            case hub.PartEnded(index) if index in self._bare:
-                self._bare.discard(index)
-                return [hub.PartDelta(index, hub.ArgumentsDelta("{}")), event]
+            case hub.PartEnded(index) if (rest := self._arguments_left(index)) is not None:
+                return [hub.PartDelta(index, hub.ArgumentsDelta(rest)), event]
             case _:
                 pass
         return [event]
+
+    def _lift_start(self, index: int, call: hub.ToolCall) -> list[hub.Event]:
+        lifted = self._lift_name(call, index)
+        if self._is_foreign(call):
+            self._wrapped.add(index)
+            start = hub.ArgumentsDelta(_OPENING + _escaped(call.arguments))
+            return [hub.PartStarted(index, replace(lifted, arguments="", custom=False)), hub.PartDelta(index, start)]
+        if lifted.custom and not call.custom:
+            self._inputs[index] = [call.arguments]
+            lifted = replace(lifted, arguments="")
+        elif not lifted.custom and not call.arguments:
+            self._bare.add(index)
+        return [hub.PartStarted(index, lifted)]
+
+    def _arguments_left(self, index: int) -> str | None:
+        """What a call's arguments still lack when it ends."""
+        if index in self._inputs:
+            return _input_text("".join(self._inputs.pop(index)))
+        if index in self._wrapped:
+            self._wrapped.discard(index)
+            return _CLOSING
+        if index in self._bare:
+            self._bare.discard(index)
+            return "{}"
+        return None
 
     def lift_response(self, response: hub.Response) -> hub.Response:
         self._answer_id = response.id
@@ -212,18 +245,30 @@ class ToolAdapter:
                 parts.append(part)
                 continue
             lifted = self._lift_name(part, index)
-            if lifted.custom and not part.custom:
+            if self._is_foreign(part):
+                text = _OPENING + _escaped(part.arguments) + _CLOSING
+                lifted = replace(lifted, arguments=text, custom=False)
+            elif lifted.custom and not part.custom:
                 lifted = replace(lifted, arguments=_input_text(part.arguments))
             elif not lifted.custom and not part.arguments:
                 lifted = replace(lifted, arguments="{}")
             parts.append(lifted)
         return replace(response, parts=tuple(parts))
 
+    def _is_foreign(self, call: hub.ToolCall) -> bool:
+        known = self._known.get(call.name)
+        return call.custom and not self._client.custom and not (known is not None and known.custom)
+
     def _lift_name(self, call: hub.ToolCall, index: int) -> hub.ToolCall:
         known = self._known.get(call.name) or _Known(call.name, call.namespace, call.custom)
         new_id = self._client_ids.make(call.id or "call", f"{self._answer_id}\0{index}\0{call.id}")
         namespace = call.namespace or known.namespace
         return replace(call, id=new_id, name=known.name, namespace=namespace, custom=call.custom or known.custom)
+
+
+def _escaped(text: str) -> str:
+    """A piece of a JSON string, without its quotes."""
+    return jsonvalue.write(text).decode()[1:-1]
 
 
 def _input_schema(tool: hub.Tool) -> Mapping[str, hub.JSON]:

@@ -6,6 +6,7 @@ fallback. A *turn* is what the assistant said in one go (several messages for cl
 until it speaks again.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,6 @@ NO_RESULT = "No result: the tool call was not completed."
 @dataclass(slots=True)
 class _Call:
     id: str
-    original: str
     name: str
     turn: int
     custom: bool
@@ -46,7 +46,10 @@ class _Pairing:
         self._ids = ids
         self._losses = losses
         self._turns = [_Turn()]
-        self._seen: dict[str, list[_Call]] = {}
+        self._seen: dict[str, int] = {}
+        """How many calls had this id."""
+        self._open: dict[str, list[deque[_Call]]] = {}
+        """The calls of this id without a result, by turn."""
 
     def run(self, messages: Sequence[hub.Message]) -> tuple[hub.Message, ...]:
         for number, message in enumerate(messages):
@@ -68,13 +71,18 @@ class _Pairing:
                 parts.append(self._call(part, f"{path}.parts[{position}]"))
             else:
                 parts.append(part)
-        return replace(message, parts=tuple(parts))
+        same = all(new is old for new, old in zip(parts, message.parts, strict=True))
+        return message if same else replace(message, parts=tuple(parts))
 
     def _call(self, call: hub.ToolCall, path: str) -> hub.ToolCall:
-        same = self._seen.setdefault(call.id, [])
-        new = self._ids.make(call.id or "call", f"{call.id}\0{len(same)}")
-        known = _Call(new, call.id, call.name, len(self._turns) - 1, call.custom, path)
-        same.append(known)
+        number = self._seen.get(call.id, 0)
+        self._seen[call.id] = number + 1
+        new = self._ids.make(call.id or "call", f"{call.id}\0{number}")
+        known = _Call(new, call.name, len(self._turns) - 1, call.custom, path)
+        waiting = self._open.setdefault(call.id, [])
+        if not waiting or waiting[-1][0].turn != known.turn:
+            waiting.append(deque())
+        waiting[-1].append(known)
         self._turns[-1].calls.append(known)
         return call if new == call.id else replace(call, id=new)
 
@@ -93,16 +101,17 @@ class _Pairing:
 
     def _result(self, result: hub.ToolResult, path: str) -> Iterable[hub.Part]:
         """What stays where the result stood: nothing, or its content when no call wants it."""
-        open_calls = [call for call in self._seen.get(result.call_id, ()) if call.result is None]
-        if not open_calls:
+        waiting = self._open.get(result.call_id)
+        if not waiting:
             self._losses.append(hub.Loss(path, f"no tool call {result.call_id!r} wants this result; sent as text"))
             return [part for part in result.parts if not isinstance(part, hub.ToolReference)]
-        latest = max(call.turn for call in open_calls)
-        call = next(call for call in open_calls if call.turn == latest)
-        if latest != len(self._turns) - 1:
+        call = waiting[-1].popleft()
+        if not waiting[-1]:
+            waiting.pop()
+        if call.turn != len(self._turns) - 1:
             self._losses.append(hub.Loss(path, "a tool result that came late was moved behind its call"))
         call.result = replace(result, call_id=call.id, name=call.name, custom=call.custom)
-        self._turns[latest].results.append(call.result)
+        self._turns[call.turn].results.append(call.result)
         return ()
 
     def _rebuilt(self, turn: _Turn) -> Iterable[hub.Message]:

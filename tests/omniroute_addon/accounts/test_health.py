@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from omniroute_addon.accounts.health import MAX_ENTRIES, QUIET, Health
+import pytest
+
+from omniroute_addon.accounts.health import (
+    LOCKOUT,
+    LOCKOUT_AFTER,
+    LONGEST_BACKOFF,
+    MAX_ENTRIES,
+    QUIET,
+    Cooldown,
+    Health,
+)
+from translators.hub import JSON
 
 
 @dataclass(frozen=True)
@@ -130,3 +141,59 @@ def test_a_reset_forgets_everything() -> None:
     health.note(Judged(), Tried(), 0)
     health.reset()
     assert health.cooling(0) == ()
+
+
+def test_one_name_can_be_woken() -> None:
+    health = Health()
+    health.note(Judged(), Tried(), 100)
+    health.note(Judged(), Tried(target_key="glm/y"), 100)
+    health.reset("glm/x")
+    assert [one.key for one in health.cooling(100)] == ["glm/y"]
+
+
+def test_an_account_that_is_refused_again_and_again_is_locked_out() -> None:
+    health, now = Health(), 0.0
+    for _ in range(LOCKOUT_AFTER):
+        health.note(Judged(scope="account", cooldown=120), Tried(), now)
+        now = health.until(Tried(), now) or 0
+    resting = health.resting(Tried(), now - 1)
+    assert resting is not None
+    assert (resting.until - now, resting.reason) == (0, "locked out, 5 refusals in a row: why")
+    assert now == 120 * (LOCKOUT_AFTER - 1) + LOCKOUT
+
+
+def test_a_throttled_account_is_never_locked_out() -> None:
+    health, now = Health(), 0.0
+    for _ in range(LOCKOUT_AFTER * 2):
+        health.note(Judged(scope="account", cooldown=5), Tried(), now)
+        before, now = now, health.until(Tried(), now) or 0
+    assert now - before == LONGEST_BACKOFF
+
+
+def test_what_rests_is_kept_over_a_restart() -> None:
+    health, again = Health(), Health()
+    for _ in range(3):
+        health.note(Judged(), Tried(), 100)
+    again.load(health.dump(), 101)
+    again.note(Judged(), Tried(), 101)
+    assert again.cooling(101) == (Cooldown("target", "glm/x", 117, "why", 4),)
+
+
+NONSENSE: list[JSON] = [
+    None,
+    {},
+    [1],
+    [{"scope": "account"}],
+    [{"scope": "planet", "key": "a", "until": 200, "reason": "", "failures": 1}],
+    [{"scope": "account", "key": "a", "until": "200", "reason": "", "failures": 1}],
+    [{"scope": "account", "key": "a", "until": float("nan"), "reason": "", "failures": 1}],
+    [{"scope": "account", "key": "a", "until": 1e15, "reason": "", "failures": 1}],
+    [{"scope": "account", "key": "a", "until": 100 - QUIET - 1, "reason": "", "failures": 1}],
+]
+
+
+@pytest.mark.parametrize("state", NONSENSE)
+def test_what_cannot_be_true_is_not_loaded(state: JSON) -> None:
+    health = Health()
+    health.load(state, 100)
+    assert health.dump() == []

@@ -10,8 +10,9 @@ from mitmproxy.addons.view import View
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons, tflow
 
+from omniroute_addon.addons.gate import GATEWAY_HOST, Gate
 from omniroute_addon.addons.inspect import Inspect
-from omniroute_addon.addons.intercept import GATEWAY_HOST, Intercept
+from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.config import Snapshot
 from omniroute_addon.engine.engine import Engine
 from tests.omniroute_addon.engine.stage import HELLO, rules
@@ -34,9 +35,11 @@ class Proxied:
     intercept: Intercept
     provider: Provider
     view: View | None
+    gate: Gate
 
     def ask(self, flow: http.HTTPFlow) -> http.HTTPFlow:
         """The hooks of a request."""
+        self.gate.requestheaders(flow)
         self.intercept.requestheaders(flow)
         self.inspect.requestheaders(flow)
         self.intercept.request(flow)
@@ -116,9 +119,10 @@ async def proxied(
         engine.start()
         inspect = Inspect()
         view = None if headless else View()
+        gate = Gate(engine)
         try:
             with taddons.context(*([] if view is None else [view])):
-                yield Proxied(engine, inspect, Intercept(engine, inspect), provider, view)
+                yield Proxied(engine, inspect, Intercept(engine, inspect, gate), provider, view, gate)
         finally:
             await engine.relay.stop(0)
             await engine.stop()

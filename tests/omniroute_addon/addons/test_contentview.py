@@ -68,3 +68,23 @@ def test_a_cut_stream_shows_what_came(form: str) -> None:
 def test_a_page_in_place_of_an_answer_is_shown_as_it_is() -> None:
     shown = _shown(_flow("openai-chat", b"<html>log in</html>", "text/html"))
     assert "<html>log in</html>" in shown.text
+
+
+def test_what_the_translation_lost_stands_under_both_messages() -> None:
+    flow = _flow("openai-chat", answers.whole("openai-chat", ANSWER, "m"), "application/json")
+    flow.request.content = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+    flow.metadata[KEY]["losses"] = [("top_k", "the format has no such setting")]
+    shown = [_shown(flow).text, contentviews.prettify_message(flow.request, flow).text]
+    assert ["top_k: the format has no such setting" in text for text in shown] == [True, True]
+
+
+def test_a_request_begins_with_what_was_decided() -> None:
+    flow = _flow("anthropic-messages", b"{}", "application/json")
+    flow.request.content = b'{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}'
+    flow.metadata[KEY]["decision"] = {
+        "route": "routes[0]",
+        "candidates": [{"target": "origin", "account": None, "why": ""}],
+        "excluded": [{"target": "glm/x", "account": "a", "reason": "no key", "until": None}],
+    }
+    shown = contentviews.prettify_message(flow.request, flow).text.splitlines()
+    assert shown[1:6] == ["routes[0]", "1. origin", "out: glm/x (a): no key", "", "model: m"]

@@ -378,3 +378,29 @@ def test_a_replay_goes_through_the_rules_of_now_with_the_credentials_of_then() -
         assert not on.leftovers()
 
     scene(main, GOOD)
+
+
+def test_a_call_that_is_answered_here_says_so_in_its_comment() -> None:
+    probe = b'{"model":"claude-haiku-4-5","max_tokens":1,"messages":[{"role":"user","content":"quota"}]}'
+
+    async def main(on: Proxied) -> None:
+        one = on.ask(flow(body=probe))
+        assert b'"#"' in await on.answer(one)
+        assert one.comment.startswith("bypass.quota_probe · answered here · ")
+        assert (one.marked, one.request.host, on.provider.received) == ("", "api.anthropic.com", [])
+        assert on.leftovers() == {}
+
+    scene(main, more="bypass: {quota_probe: true}")
+
+
+@pytest.mark.parametrize(
+    "agent, client", [("claude-cli/2.1.329 (external, cli)", "claude-code"), ("curl/8", "gateway")]
+)
+def test_a_caller_of_the_gateway_is_known_by_its_headers(agent: str, client: str) -> None:
+    async def main(on: Proxied) -> None:
+        one = gateway("/v1/messages")
+        one.request.headers["user-agent"] = agent
+        await on.answer(on.ask(one))
+        assert one.metadata["omniroute"]["client"] == client
+
+    scene(main, GOOD)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from omniroute_addon.config import json_schema
 from tests.omniroute_addon.cli.conftest import Omniroute
 
 
@@ -37,3 +38,7 @@ def test_without_a_file_the_defaults_are_checked(omniroute: Omniroute) -> None:
 def test_a_missing_key_is_a_warning_and_not_an_error(omniroute: Omniroute, rules: Path) -> None:
     result = omniroute("check", rules)
     assert (result.returncode, "GLM_KEY" in result.stderr) == (0, True)
+
+
+def test_the_schema_is_printed_for_editors(omniroute: Omniroute) -> None:
+    assert json.loads(omniroute("check", "--schema").stdout) == json_schema.json_schema()

@@ -30,3 +30,19 @@ def test_a_failure_has_a_hint_and_a_code(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(typer.Exit) as ended:
         console.fail("broken", hint="mend it", code=3)
     assert (ended.value.exit_code, capsys.readouterr().err) == (3, "omniroute: broken\nmend it\n")
+
+
+@pytest.mark.parametrize(
+    "width, kept",
+    [
+        (200, ("model", "calls", "tries", "output", "share")),
+        (58, ("model", "calls", "output")),
+        (20, ("model", "calls", "output")),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns(width: int, kept: tuple[str, ...]) -> None:
+    columns = ("model", "calls", "tries", "output", "share")
+    row = ("m" * 50, "1,000", "1,000", "500.5k", "█" * 20)
+    found, rows = console.fitting(columns, [row], width, ("calls", "tries", "output"), ("share", "tries"))
+    assert tuple(found) == kept
+    assert [len(one) for one in rows] == [len(kept)]

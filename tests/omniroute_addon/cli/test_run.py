@@ -149,3 +149,27 @@ def test_a_proxy_that_it_started_does_not_outlive_its_death(env: dict[str, str],
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
             os.killpg(process.pid, signal.SIGKILL)
             assert connection.recv(1) == b""
+
+
+KEYED = """\
+version: 1
+listen: {proxy: "127.0.0.1:0", gateway: null, web: null, proxy_auth: true}
+keys: [{name: ci, key: a-key-that-is-long-enough}]
+"""
+
+
+def test_a_proxy_that_asks_for_a_key_gets_the_one_in_the_environment(
+    omniroute: Omniroute, tool: Path, tmp_path: Path
+) -> None:
+    rules = tmp_path / "keyed.yaml"
+    rules.write_text(KEYED)
+    result = omniroute("run", "--config", rules, tool, OMNIROUTE_KEY="a-key-that-is-long-enough")
+    assert given(result)["env"]["HTTPS_PROXY"].startswith("http://omniroute:a-key-that-is-long-enough@127.0.0.1:")
+
+
+def test_a_key_that_is_missing_is_told_before_the_tool_starts(omniroute: Omniroute, tool: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "keyed.yaml"
+    rules.write_text(KEYED)
+    result = omniroute("run", "--config", rules, tool)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "OMNIROUTE_KEY" in result.stderr

@@ -99,3 +99,47 @@ def test_bytes_of_another_format_are_refused_in_one_line(omniroute: Omniroute) -
 def test_an_unknown_format_lists_the_known(omniroute: Omniroute, request_file: Path) -> None:
     result = omniroute("translate", "--from", "claude", "--to", "gemini", request_file)
     assert (result.returncode, "anthropic-messages" in result.stderr) == (2, True)
+
+
+CUSTOM_TOOL = {"type": "custom", "name": "apply patch", "description": "Patches files"}
+ASKED_BY_CODEX = {"model": "m", "input": [{"role": "user", "content": "go"}], "tools": [CUSTOM_TOOL]}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "NAME", "arguments": '{"input": "*** Begin"}'}}
+
+
+def test_an_answer_gets_back_the_tools_of_the_request_it_belongs_to(omniroute: Omniroute, tmp_path: Path) -> None:
+    asked = tmp_path / "asked.json"
+    asked.write_text(json.dumps(ASKED_BY_CODEX))
+    lowered = json.loads(omniroute("translate", "--from", "openai-responses", "--to", "openai-chat", asked).stdout)
+    name = lowered["tools"][0]["function"]["name"]
+    body = json.dumps(ANSWER | {"choices": [{"message": {"role": "assistant", "tool_calls": [CALL]}}]})
+    command = ("translate", "--from", "openai-chat", "--to", "openai-responses", "--response", "--request", asked)
+    items = json.loads(omniroute(*command, "-", stdin=body.replace("NAME", name)).stdout)["output"]
+    assert [(item["type"], item["name"], item["input"]) for item in items] == [
+        ("custom_tool_call", "apply patch", "*** Begin")
+    ]
+
+
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+FROM_CLAUDE = ("translate", "--from", "anthropic-messages", "--to", "openai-chat")
+
+
+def test_what_an_answer_loses_is_told(omniroute: Omniroute) -> None:
+    body = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [SEARCH], "usage": {}}
+    said = omniroute(*FROM_CLAUDE, "--response", "-", stdin=json.dumps(body | {"stop_reason": "end_turn"}))
+    assert "parts[0]" in said.stderr
+
+
+def test_what_a_stream_loses_is_told(omniroute: Omniroute) -> None:
+    events = [
+        {"type": "message_start", "message": {"id": "m", "model": "m", "usage": {}}},
+        {"type": "content_block_start", "index": 0, "content_block": SEARCH},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_stop"},
+    ]
+    body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events)
+    assert "parts[0]" in omniroute(*FROM_CLAUDE, "--stream", "-", stdin=body).stderr
+
+
+def test_a_streamed_answer_of_gemini_is_one_of_events(omniroute: Omniroute) -> None:
+    said = omniroute("translate", "--from", "openai-chat", "--to", "gemini", "--stream", "-", stdin=STREAM).stdout
+    assert said.startswith("data: {")

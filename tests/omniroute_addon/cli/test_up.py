@@ -35,7 +35,7 @@ def test_the_named_addresses_answer(served: dict[str, str]) -> None:
 
 
 def test_status_shows_it(omniroute: Omniroute, served: dict[str, str], rules: Path) -> None:
-    (shown,) = json.loads(omniroute("status", "--json").stdout)
+    (shown,) = json.loads(omniroute("status", "--json").stdout)["proxies"]
     assert (shown["proxy"], shown["config"], str(shown["pid"])) == (
         served["proxy"],
         str(rules.resolve()),

@@ -120,7 +120,7 @@ def test_an_unknown_key_has_line_path_and_what_was_meant() -> None:
             "rules.yaml:2: timeouts.conect: unknown key 'conect'; did you mean 'connect'?",
         ),
         ("version: 1\naccounts:\n  - {name: a}", "rules.yaml:3: accounts[0]: key 'provider' is missing"),
-        ("version: 2", "rules.yaml:1: version: Input should be 1"),
+        ("version: 2", "rules.yaml:1: version: must be 1"),
         ("routes: []", "rules.yaml:1: key 'version' is missing"),
         ("[1, 2]", "rules.yaml:1: the file must be a mapping of keys to values"),
     ],
@@ -146,7 +146,7 @@ def test_a_key_named_twice_is_an_error() -> None:
 
 
 def test_python_tags_are_not_constructed() -> None:
-    assert problems("version: !!python/object/apply:os.getcwd []\n") == ["rules.yaml:1: version: Input should be 1"]
+    assert problems("version: !!python/object/apply:os.getcwd []\n") == ["rules.yaml:1: version: must be 1"]
 
 
 def test_aliases_that_unfold_without_end_are_refused() -> None:
@@ -239,8 +239,11 @@ def test_accounts_stand_by_priority() -> None:
         ),
         ("version: 1\ncombos:\n  a/b: {targets: [origin]}", "rules.yaml:3: combos.a/b: a combo cannot be called 'a/b'"),
         (
-            "version: 1\ncombos:\n  a: {strategy: random, targets: [origin]}",
-            "rules.yaml:3: combos.a.strategy: strategy random is not available yet; use priority",
+            "version: 1\ncombos:\n  a: {strategy: best, targets: [origin]}",
+            (
+                "rules.yaml:3: combos.a.strategy: unknown strategy 'best'; strategies are priority, round-robin, random, "
+                "weighted, least-used, cost-optimized, tiered"
+            ),
         ),
     ],
 )

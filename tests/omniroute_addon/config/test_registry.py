@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from omniroute_addon.config import load, parse
-from omniroute_addon.config.models import AVAILABLE_FORMATS, Provider, Snapshot, format_of_url
+from omniroute_addon.config.models import AVAILABLE_FORMATS, ENDPOINT_SUFFIX, Provider, Snapshot
 from omniroute_addon.config.paths import data_file
 
 
@@ -18,7 +18,7 @@ def test_every_address_that_we_speak_to_ends_like_its_format(shipped: Snapshot) 
     odd = {
         name: provider.base_url
         for name, provider in shipped.providers.items()
-        if provider.format in AVAILABLE_FORMATS and format_of_url(provider.base_url) != provider.format
+        if provider.format in AVAILABLE_FORMATS and not provider.base_url.endswith(ENDPOINT_SUFFIX[provider.format])
     }
     assert odd == {}
 

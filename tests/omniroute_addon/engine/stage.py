@@ -1,6 +1,8 @@
 """An exchange on a stage: real rules, real upstream connections, a sink that keeps what it is given."""
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from omniroute_addon.accounts.health import Health
 from omniroute_addon.config import Snapshot, parse
 from omniroute_addon.engine.call import Call, Dial
 from omniroute_addon.engine.exchange import Exchange
+from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.upstream import Upstreams
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from omniroute_addon.routing import Ask, plan
@@ -97,11 +100,18 @@ class Watched:
 class Stage:
     snapshot: Snapshot
     upstreams: Upstreams
-    health: Health = field(default_factory=Health)
+    standing: Standing = field(init=False)
     memory: BoundedMemory = field(default_factory=BoundedMemory)
     observer: Watched = field(default_factory=Watched)
     sink: Collected = field(default_factory=Collected)
     last: Exchange | None = None
+
+    def __post_init__(self) -> None:
+        self.standing = Standing(lambda: self.snapshot, time.time)
+
+    @property
+    def health(self) -> Health:
+        return self.standing.health
 
     def exchange(self, call: Call) -> Exchange:
         ask = Ask(
@@ -114,15 +124,16 @@ class Stage:
             provider=call.provider,
             gateway=call.gateway,
         )
-        chosen = plan(ask, self.snapshot, self.health, 0.0)
+        chosen = plan(ask, self.snapshot, self.standing, time.time(), random.Random(1))
         return Exchange(
             call,
             chosen,
             self.snapshot,
             upstreams=self.upstreams,
-            health=self.health,
+            standing=self.standing,
             memory=self.memory,
             observer=self.observer,
+            again=lambda: plan(ask, self.snapshot, self.standing, time.time(), random.Random(1)),
         )
 
     async def ask(self, call: Call | None = None) -> Collected:

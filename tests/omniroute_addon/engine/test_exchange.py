@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import orjson
 import pytest
+import zstandard
 
+from omniroute_addon.engine.call import Call
 from tests.omniroute_addon import loopback
 from tests.omniroute_addon.engine.stage import (
     CHAT,
@@ -68,6 +70,19 @@ def test_a_fault_before_the_commit_is_never_seen_by_the_client(fault: str) -> No
         assert (one.received != [], len(two.received), on.record.outcome) == (True, 1, "done")
 
     scene(main, [FAULTS[fault]], [GOOD])
+
+
+@pytest.mark.parametrize("call, said", [(claude(), CLAUDE_WHOLE), (claude(WHOLE), b"".join(CLAUDE))])
+def test_a_passthrough_in_the_other_manner_is_no_answer(call: Call, said: bytes) -> None:
+    """The client asked for a stream and would get a whole answer, or the other way round: it could not read that."""
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        got = await on.ask(call)
+        assert (len(one.received), len(two.received), on.record.outcome) == (1, 1, "done")
+        assert b"Hel" in got.body
+
+    kind = "application/json" if said is CLAUDE_WHOLE else "text/event-stream"
+    scene(main, [loopback.answer(200, said, f"content-type: {kind}")], [GOOD], "c/m, b/m")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -281,13 +296,15 @@ def test_silence_after_the_commit_is_the_clients_error_event(target: str) -> Non
     scene(main, [loopback.stream(*events, HOLD)], [GOOD], f"{target}/m, b/m", more="timeouts: {idle: 0.1}")
 
 
-def test_a_compressed_passthrough_that_breaks_is_broken_off() -> None:
+def test_a_compressed_passthrough_that_breaks_ends_with_an_error_event() -> None:
     packed = gzip.compress(b"".join(CLAUDE[:3]))
 
     async def main(on: Stage, one: Provider, two: Provider) -> None:
         del one
         got = await on.ask()
-        assert (got.body, got.ended, two.received) == (packed, "aborted", [])
+        assert got.body.startswith(b"".join(CLAUDE[:3]))
+        assert b"event: error" in got.body
+        assert (got.header("content-encoding"), got.ended, two.received) == (None, "finished", [])
 
     scene(main, [loopback.stream(packed, end=False, headers=("content-encoding: gzip",))], [GOOD], "origin, b/m")
 
@@ -318,16 +335,20 @@ def test_a_passthrough_of_the_clients_own_call_keeps_every_byte_and_header() -> 
     scene(main, [said], [], "origin")
 
 
-def test_a_compressed_answer_is_passed_on_compressed() -> None:
-    packed = gzip.compress(CLAUDE_WHOLE)
+@pytest.mark.parametrize(
+    "packed", [gzip.compress(CLAUDE_WHOLE), zstandard.compress(CLAUDE_WHOLE)], ids=["gzip", "zstd"]
+)
+def test_a_compressed_answer_is_passed_on_unpacked(packed: bytes) -> None:
+    """The client need not know the encoding, and an error of ours must be able to follow."""
 
     async def main(on: Stage, one: Provider, two: Provider) -> None:
         del one, two
         got = await on.ask(claude(WHOLE))
-        assert (got.body, got.header("content-encoding"), got.ended) == (packed, "gzip", "finished")
+        assert (got.body, got.header("content-encoding"), got.ended) == (CLAUDE_WHOLE, None, "finished")
         assert on.record.usage.output == 7
 
-    scene(main, [loopback.json(200, packed, "content-encoding: gzip")], [], "origin")
+    encoding = "gzip" if packed.startswith(b"\x1f") else "zstd"
+    scene(main, [loopback.json(200, packed, f"content-encoding: {encoding}")], [], "origin")
 
 
 def test_a_compressed_answer_is_read_for_a_translation() -> None:

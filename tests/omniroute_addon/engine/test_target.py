@@ -9,7 +9,7 @@ from omniroute_addon.config import Account, Provider, Snapshot
 from omniroute_addon.config.models import Auth
 from omniroute_addon.engine.call import Call, Dial
 from omniroute_addon.engine.target import dial, join, origin_url
-from omniroute_addon.routing.plan import Candidate
+from omniroute_addon.routing.candidate import Candidate
 from translators import WireRequest
 
 SECRETS = ("client-secret", "client-key", "client-cookie", "client-account", "client-query")

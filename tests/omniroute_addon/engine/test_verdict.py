@@ -123,12 +123,24 @@ def test_no_rest_is_longer_than_a_quota_window() -> None:
         "Unknown parameter: 'thinking'",
         "max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens",
         "Missing `reasoning_content` field in the assistant message",
-        "messages.1.content.0: Invalid `signature` in `thinking` block",
     ],
 )
 def test_a_refusal_of_this_target_only_goes_on(message: str) -> None:
     verdict = told("invalid_request", message)
     assert (verdict.action, verdict.scope) == ("next-target", "none")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "Corrupted thought signature.",
+        "The encrypted content gAAA...c90= could not be verified.",
+    ],
+)
+def test_refused_reasoning_is_taken_out_once(message: str) -> None:
+    assert told("invalid_request", message) == Verdict("retry-unsigned", reason=f"400 invalid_request: {message}")
+    assert told("invalid_request", message, unsigned=True).action != "retry-unsigned"
 
 
 @pytest.mark.parametrize(

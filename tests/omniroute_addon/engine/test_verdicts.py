@@ -7,7 +7,7 @@ from omniroute_addon.accounts.health import Health
 from omniroute_addon.config import Account, Provider
 from omniroute_addon.engine.verdict import Outcome, Verdict
 from omniroute_addon.engine.verdicts import estimate, exhausted, failure_of
-from omniroute_addon.routing.plan import Candidate, Excluded, NotFound, Plan
+from omniroute_addon.routing import Candidate, Excluded, NotFound, Plan
 from translators import FORMATS, WireRequest
 from translators.hub import Failure
 
@@ -76,6 +76,12 @@ def test_a_wait_is_at_least_a_second() -> None:
     assert said(plan=plan).retry_after == 1
 
 
+def test_what_has_come_back_since_the_plan_was_made_may_be_asked_again_soon() -> None:
+    plan = Plan("routes[0]", excluded=(Excluded("a", None, "cooling down", NOW - 0.01),))
+    answer = said(plan=plan)
+    assert (answer.kind, answer.status, answer.retry_after) == ("rate_limit", 429, 1)
+
+
 def test_a_refusal_is_not_to_be_tried_again() -> None:
     assert said(Failure("invalid_request", "no", 400, retry_after=5)).retry_after is None
 
@@ -100,3 +106,18 @@ def test_an_estimate_has_the_clients_shape_and_says_what_it_is(form: str, field:
     answer = estimate(form, FORMATS[form].parse_request(WireRequest("POST", path, "", {}, bodies[form])))
     assert orjson.loads(answer.body)[field] > 0
     assert answer.headers["x-omniroute-estimated"] == "true"
+
+
+def test_what_policies_forbid_is_a_403_that_says_what_to_do() -> None:
+    out = Excluded("glm/m", None, "policy p denies it", policy="p")
+    answer = said(plan=Plan("none", excluded=(out, out)))
+    assert (answer.kind, answer.status) == ("permission", 403)
+    assert answer.message == (
+        "OmniRoute: the rules do not allow this call (glm/m: policy p denies it). "
+        "Ask for another model, or have `policies` changed"
+    )
+
+
+def test_a_target_that_will_be_back_goes_before_one_that_is_forbidden() -> None:
+    outs = (Excluded("a/m", None, "policy p denies it", policy="p"), Excluded("b/m", None, "cooling down", NOW + 9))
+    assert said(plan=Plan("r", excluded=outs)).status == 429

@@ -1,46 +1,17 @@
 """Rules → candidates, with a reason for everything that is left out."""
 
-import textwrap
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute_addon.config import Snapshot, parse
-from omniroute_addon.routing import Ask, Candidate, Plan, plan
-
-NOW = 1_000_000.0
-KEYS = {"GLM_API_KEY": "g", "GROQ_API_KEY": "q", "OPENROUTER_API_KEY": "o"}
-
-
-@dataclass
-class Resting:
-    """Cooldowns by target and account."""
-
-    until_: dict[tuple[str, str | None], float] = field(default_factory=dict)
-
-    def until(self, candidate: Candidate, now: float) -> float | None:
-        del now
-        return self.until_.get((candidate.target, candidate.account.name if candidate.account else None))
-
-
-CLAUDE = Ask("claude-code", "anthropic-messages", "claude-opus-4-6", host="api.anthropic.com", provider="anthropic")
-
-
-def snapshot(text: str, env: dict[str, str] | None = None) -> Snapshot:
-    """``text`` is the file without its version, in braces or in lines."""
-    whole = "{version: 1, " + text[1:] if text.startswith("{") else "version: 1\n" + textwrap.dedent(text)
-    return parse(whole, None, env=KEYS if env is None else env)
-
-
-def planned(text: str, ask: Ask = CLAUDE, resting: Resting | None = None, env: dict[str, str] | None = None) -> Plan:
-    return plan(ask, snapshot(text, env), resting or Resting(), NOW)
-
-
-def targets(result: Plan) -> list[str]:
-    return [candidate.target for candidate in result.candidates]
-
+from omniroute_addon.config import Snapshot
+from omniroute_addon.config.governance import COMBO_STRATEGIES
+from omniroute_addon.routing import Ask, plan
+from omniroute_addon.routing.state import BudgetBlock, QuotaLeft
+from tests.omniroute_addon.routing.rules import CLAUDE, KEYS, NOW, Past, planned, resting, snapshot, targets
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,23 +174,23 @@ def test_no_key_is_asked_for_on_loopback() -> None:
 
 
 def test_what_cools_down_is_out_until_then() -> None:
-    resting = Resting({("glm/x", "$GLM_API_KEY"): NOW + 60})
-    result = planned("routes: [{to: [glm/x, origin]}]", resting=resting)
+    past = resting(**{"glm/x $GLM_API_KEY": NOW + 60})
+    result = planned("routes: [{to: [glm/x, origin]}]", past=past)
     assert (targets(result), result.excluded[0].until) == (["origin"], NOW + 60)
 
 
 def test_when_all_cool_down_the_plan_says_until_when() -> None:
-    resting = Resting({("glm/x", "$GLM_API_KEY"): NOW + 60, ("origin", None): NOW + 30})
-    result = planned("routes: [{to: [glm/x, origin]}]", resting=resting)
+    past = resting(**{"glm/x $GLM_API_KEY": NOW + 60, "origin": NOW + 30})
+    result = planned("routes: [{to: [glm/x, origin]}]", past=past)
     assert (result.candidates, result.soonest) == ((), NOW + 30)
 
 
 def test_a_cooldown_that_has_ended_counts_no_more() -> None:
-    assert targets(planned("routes: [{to: glm/x}]", resting=Resting({("glm/x", "$GLM_API_KEY"): NOW}))) == ["glm/x"]
+    assert targets(planned("routes: [{to: glm/x}]", past=resting(**{"glm/x": NOW}))) == ["glm/x"]
 
 
 def test_an_untouched_call_passes_whatever_cools_down() -> None:
-    assert targets(planned("", resting=Resting({("origin", None): NOW + 60}))) == ["origin"]
+    assert targets(planned("", past=resting(origin=NOW + 60))) == ["origin"]
 
 
 # ── gateway ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -259,39 +230,85 @@ TARGETS = st.sampled_from(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Snapshot, Ask, Resting]:
+def cases(draw: st.DrawFn) -> tuple[Snapshot, Ask, Past]:
     def line(name: str, above: tuple[str, ...]) -> str:
         picked = draw(st.lists(TARGETS.filter(lambda one: one not in above), min_size=1, max_size=5))
-        return f"{name}: {{targets: [{', '.join(picked)}]}}"
+        strategy = draw(st.sampled_from(COMBO_STRATEGIES))
+        return f"{name}: {{strategy: {strategy}, targets: [{', '.join(picked)}]}}"
 
     combos = [line("c3", ("c1", "c2", "c3")), line("c2", ("c1", "c2")), line("c1", ("c1",))]
     to = draw(st.lists(TARGETS, min_size=1, max_size=4))
     accounts = draw(st.lists(st.sampled_from(["glm", "groq", "mistral"]), max_size=4))
     listed = ", ".join(f"{{name: n{i}, provider: {p}, key: k, priority: {i % 2}}}" for i, p in enumerate(accounts))
     rules = snapshot(f"{{combos: {{{', '.join(combos)}}}, accounts: [{listed}], routes: [{{to: [{', '.join(to)}]}}]}}")
-    places = st.tuples(
-        st.sampled_from(["origin", "glm/a", "groq/a"]), st.sampled_from([None, "n0", "n1", "$GLM_API_KEY"])
-    )
-    resting = Resting(draw(st.dictionaries(places, st.floats(NOW - 100, NOW + 100), max_size=4)))
-    return rules, replace(CLAUDE, gateway=draw(st.booleans())), resting
+    places = st.sampled_from(["origin", "glm/a n0", "glm/a n1", "glm/a $GLM_API_KEY", "groq/a n0", "groq/a"])
+    past = resting(**draw(st.dictionaries(places, st.floats(NOW - 100, NOW + 100), max_size=4)))
+    return rules, replace(CLAUDE, gateway=draw(st.booleans())), past
 
 
 @given(cases())
-def test_a_plan_is_the_same_every_time(case: tuple[Snapshot, Ask, Resting]) -> None:
-    rules, ask, resting = case
-    assert plan(ask, rules, resting, NOW) == plan(ask, rules, resting, NOW)
+def test_a_plan_is_the_same_every_time(case: tuple[Snapshot, Ask, Past]) -> None:
+    rules, ask, past = case
+    assert plan(ask, rules, past, NOW, Random(1)) == plan(ask, rules, past, NOW, Random(1))
 
 
 @given(cases())
-def test_no_candidate_stands_twice(case: tuple[Snapshot, Ask, Resting]) -> None:
-    rules, ask, resting = case
-    keys = [(one.target_key, one.account_key) for one in plan(ask, rules, resting, NOW).candidates]
+def test_no_candidate_stands_twice(case: tuple[Snapshot, Ask, Past]) -> None:
+    rules, ask, past = case
+    keys = [(one.target_key, one.account_key) for one in plan(ask, rules, past, NOW, Random(1)).candidates]
     assert len(keys) == len(set(keys))
 
 
 @given(cases())
-def test_no_candidate_lacks_its_key_or_rests(case: tuple[Snapshot, Ask, Resting]) -> None:
-    rules, ask, resting = case
-    for one in plan(ask, rules, resting, NOW).candidates:
-        assert (resting.until(one, NOW) or 0) <= NOW
+def test_no_candidate_lacks_its_key_or_rests(case: tuple[Snapshot, Ask, Past]) -> None:
+    rules, ask, past = case
+    for one in plan(ask, rules, past, NOW, Random(1)).candidates:
+        assert one.origin or past.rest(one, NOW) is None
         assert one.origin or (one.account is not None and one.account.key is not None)
+
+
+# ── how long to wait ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_combo_s_target_is_waited_for_as_the_target_says_else_the_provider_else_the_file() -> None:
+    rules = snapshot(
+        """
+        timeouts: {connect: 1, first_event: 2, idle: 3}
+        providers: {glm: {timeouts: {first_event: 20, idle: 30}}}
+        combos: {main: {targets: [{target: glm/a, timeouts: {idle: 300}}, groq/b]}}
+        routes: [{to: main}]
+        """
+    )
+    first, second = planned(rules).candidates
+    waits = [one.timeouts(rules.timeouts) for one in (first, second)]
+    assert [(one.connect, one.first_event, one.idle) for one in waits] == [(1, 20, 300), (1, 2, 3)]
+
+
+OWN_FIRST = """
+combos: {c: {targets: [origin, glm/x]}}
+routes: [{to: c}]
+"""
+OWN_IS_GONE = {"origin": QuotaLeft(0.0, "5h", NOW + 60)}
+
+
+def test_the_clients_own_call_is_left_out_while_it_rests_and_there_is_another() -> None:
+    assert targets(planned(OWN_FIRST, past=Past(quotas=OWN_IS_GONE))) == ["glm/x"]
+
+
+def test_the_clients_own_call_is_tried_when_there_is_nothing_else() -> None:
+    result = planned(f"{OWN_FIRST}providers: {{glm: {{enabled: false}}}}", past=Past(quotas=OWN_IS_GONE))
+    assert targets(result) == ["origin"]
+    assert result.candidates[0].why == "there is nothing else, although its 5h quota is gone"
+    assert [out.target for out in result.excluded] == ["glm/x"]
+
+
+@pytest.mark.parametrize(
+    "rule, past",
+    [
+        ("policies: [{name: none, deny: origin}]", Past(quotas=OWN_IS_GONE)),
+        ("", Past(quotas=OWN_IS_GONE, blocks={"origin": BudgetBlock("b", "fallback", "w", 1)})),
+    ],
+    ids=["policy", "budget"],
+)
+def test_what_the_rules_forbid_is_no_last_resort(rule: str, past: Past) -> None:
+    assert targets(planned(f"routes: [{{to: origin}}]\n{rule}", past=past)) == []

@@ -54,6 +54,13 @@ def test_other_bytes_are_refused(data: bytes) -> None:
         decoded(data)
 
 
+def test_elements_before_a_breach_are_handed_out_and_the_next_call_raises() -> None:
+    decoder = JSONArrayDecoder()
+    assert decoder.feed(b'[{"a":1},oops') == [b'{"a":1}']
+    with pytest.raises(FormatError, match="oops"):
+        decoder.feed(b"")
+
+
 def test_an_element_without_end_is_refused() -> None:
     decoder = JSONArrayDecoder(max_element=50)
     with pytest.raises(FormatError, match="larger than 50 bytes"):

@@ -56,6 +56,26 @@ def test_an_event_without_end_is_refused() -> None:
         decoder.feed(b"x" * 60)
 
 
+@pytest.mark.parametrize("large", [b"data: " + b"x" * 120, b": " + b"x" * 120, b"data: 0123456789\n" * 7])
+def test_an_event_too_large_is_refused_however_it_is_cut(large: bytes) -> None:
+    data = b"data: 1\n\n" + large + b"\n\n"
+    for size in (1, 50, len(data)):
+        decoder = SSEDecoder(max_event=100)
+        events: list[SSEEvent] = []
+        with pytest.raises(FormatError, match="larger than 100 bytes"):
+            events.extend(
+                event for at in range(0, len(data) + size, size) for event in decoder.feed(data[at : at + size])
+            )
+        assert events == [SSEEvent(None, "1")]
+
+
+def test_events_before_a_breach_are_handed_out_and_the_next_call_raises() -> None:
+    decoder = SSEDecoder()
+    assert decoder.feed(b"data: 1\n\ndata: \xff\n\ndata: 2\n\n") == [SSEEvent(None, "1")]
+    with pytest.raises(FormatError, match="UTF-8"):
+        decoder.close()
+
+
 def test_many_lines_of_one_event_count_together() -> None:
     decoder = SSEDecoder(max_event=100)
     for _ in range(6):

@@ -189,3 +189,10 @@ def test_a_whole_answer_is_lifted_like_its_events() -> None:
     )
     answer = hub.Response("r", "m", calls, hub.Stop("tool_calls"))
     assert lower(asked)[0].lift_response(answer).parts == lifted(lower(asked)[0], *calls)
+
+
+def test_a_custom_call_for_a_client_that_knows_none_is_a_function_of_one_string() -> None:
+    adapter, _, _ = lower(request(hub.Tool("read", schema={})), WIDE)
+    (call,) = lifted(adapter, hub.ToolCall("call_1", "apply_patch", '*** "Begin"\n', custom=True))
+    assert isinstance(call, hub.ToolCall)
+    assert (call.custom, orjson.loads(call.arguments)) == (False, {"input": '*** "Begin"\n'})

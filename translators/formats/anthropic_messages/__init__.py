@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from translators import hub
-from translators.estimate import input_tokens
+from translators.estimate import expected
 from translators.format import Profile, StreamParser, StreamRenderer, ToolRules, WireRequest, WireResponse
 from translators.formats.anthropic_messages.errors import parse_error, render_error
 from translators.formats.anthropic_messages.ownership import disown
@@ -16,10 +16,11 @@ from translators.formats.anthropic_messages.response import parse_response, rend
 from translators.formats.anthropic_messages.stream_parser import AnthropicStreamParser
 from translators.formats.anthropic_messages.stream_renderer import AnthropicStreamRenderer
 from translators.formats.anthropic_messages.values import NAME
-from translators.jsontext import member, replace_member
+from translators.model_in_body import ModelInBody
+from translators.signatures import Reader
 
 
-class AnthropicMessages:
+class AnthropicMessages(ModelInBody):
     name = NAME
     base_path = "/v1/messages"
     tool_rules = ToolRules(name_pattern=r"[a-zA-Z0-9_-]{1,128}", id_pattern=r"[a-zA-Z0-9_-]+", deferred=True)
@@ -34,14 +35,14 @@ class AnthropicMessages:
         return parse_response(body)
 
     def render_response(self, response: hub.Response, request: hub.Request, losses: list[hub.Loss]) -> bytes:
-        estimated = input_tokens(request) if response.usage.input is None else 0
-        return render_response(response, request, losses, estimated)
+        usage = expected(request).merged(response.usage) if response.usage.input is None else response.usage
+        return render_response(replace(response, usage=usage), request, losses)
 
     def stream_parser(self) -> StreamParser:
         return AnthropicStreamParser()
 
     def stream_renderer(self, request: hub.Request, losses: list[hub.Loss]) -> StreamRenderer:
-        return AnthropicStreamRenderer(request, losses, input_tokens(request))
+        return AnthropicStreamRenderer(request, losses, expected(request))
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> hub.Failure | None:
         return parse_error(status, headers, body)
@@ -49,16 +50,5 @@ class AnthropicMessages:
     def render_error(self, failure: hub.Failure) -> WireResponse:
         return render_error(failure)
 
-    def retarget(self, wire: WireRequest, model: str) -> WireRequest:
-        body = replace_member(wire.body, "model", model)
-        return wire if body is None else replace(wire, body=body)
-
-    def asks_stream(self, wire: WireRequest) -> bool:
-        return member(wire.body, "stream") is True
-
-    def model_of(self, wire: WireRequest) -> str | None:
-        model = member(wire.body, "model")
-        return model if isinstance(model, str) else None
-
-    def disown(self, wire: WireRequest) -> WireRequest:
-        return disown(wire)
+    def disown(self, wire: WireRequest, reader: Reader | None = None) -> WireRequest:
+        return disown(wire, reader or Reader(self.name))

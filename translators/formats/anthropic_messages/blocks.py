@@ -9,6 +9,7 @@ in ``encrypted_index``, the one field of it that its maker alone can read.
 from typing import Literal, assert_never
 
 from translators import hub, signatures
+from translators.dropped import word_of
 from translators.errors import FormatError
 from translators.format import Profile
 from translators.formats.anthropic_messages.media import parse_media, readable, render_media
@@ -21,6 +22,7 @@ from translators.formats.anthropic_messages.values import (
     as_string,
     dumps,
     loads,
+    marked,
     own,
     rest,
     text_or_none,
@@ -60,12 +62,20 @@ def parse_block(value: JSON, path: str, status_hint: int = 400) -> hub.Part:
             raise FormatError(f"{path}.type: expected a string, not {other!r}", status_hint=status_hint)
 
 
+def parse_answer_block(value: JSON, path: str) -> hub.AnswerPart:
+    part = parse_block(value, path, 502)
+    if isinstance(part, hub.ToolResult):
+        raise FormatError(f"{path}: a tool_result cannot stand in an answer", status_hint=502)
+    return part
+
+
 def parse_text(block: Object, path: str, status_hint: int = 400) -> hub.Text:
     text = as_string(block.get("text"), f"{path}.text", status_hint)
     citations = as_array(block.get("citations") or [], f"{path}.citations", status_hint)
+    raws = (as_object(citation, f"{path}.citations", status_hint) for citation in citations)
     return hub.Text(
         text,
-        tuple(parse_citation(as_object(citation, f"{path}.citations", status_hint)) for citation in citations),
+        tuple(parse_citation(raw, len(text)) for raw in raws),
         rest(block, "type", "text", "citations"),
     )
 
@@ -90,12 +100,13 @@ def parse_tool_use(block: Object, path: str, status_hint: int = 400) -> hub.Tool
     )
 
 
-def parse_citation(raw: Object) -> hub.Citation:
+def parse_citation(raw: Object, length: int) -> hub.Citation:
+    """A citation of a text of this length, all of which it backs: Anthropic begins a new block where the sources change."""
     url = text_or_none(raw.get("url"))
     title = text_or_none(raw.get("title")) or text_or_none(raw.get("document_title"))
     quote = text_or_none(raw.get("cited_text"))
     invented = signatures.is_ours(text_or_none(raw.get("encrypted_index")) or "")
-    return hub.Citation(url, title, quote, extra={} if invented else {NAME: raw})
+    return hub.Citation(url, title, quote, 0, length, extra={} if invented else {NAME: raw})
 
 
 def _parse_tool_result(block: Object, path: str, status_hint: int) -> hub.ToolResult:
@@ -140,7 +151,7 @@ def render_part(part: hub.Part, path: str, report: Report, side: Side, profile: 
         case hub.Refusal():
             block = _render_text(hub.Text(part.text, extra=part.extra), path, report, side)
         case hub.Thinking():
-            block = _render_thinking(part, path, report, side)
+            block = _render_thinking(part, path, report, side, profile)
         case hub.Media():
             block = _render_media(part, path, report, side, profile)
         case hub.ToolCall():
@@ -157,8 +168,7 @@ def render_part(part: hub.Part, path: str, report: Report, side: Side, profile: 
 def render_opaque(part: hub.Opaque, path: str, report: Report) -> Object | None:
     if part.format == NAME and isinstance(part.raw, dict):
         return part.raw
-    kind = part.raw.get("type") if isinstance(part.raw, dict) else None
-    report.lose(path, f"`{kind or 'a part'}` is understood by {part.format} alone")
+    report.lose(path, f"`{word_of(part)}` is understood by {part.format} alone")
     return None
 
 
@@ -195,13 +205,17 @@ def _render_text(text: hub.Text, path: str, report: Report, side: Side) -> Objec
     ]
     if citations:
         block["citations"] = [*citations]
-    return {**block, **own(text.extra)}
+    return {**block, **marked(text.extra)}
 
 
-def _render_thinking(thinking: hub.Thinking, path: str, report: Report, side: Side) -> Object | None:
+def _render_thinking(thinking: hub.Thinking, path: str, report: Report, side: Side, profile: Profile) -> Object | None:
     signature = thinking.signature
     report.foreign(thinking.extra, path)
     if side == "request" and (signature is None or signature.origin != NAME):
+        if profile.unsigned_thinking and thinking.text:
+            if signature is not None:
+                report.lose(path, "the signature of this reasoning is another provider's")
+            return {"type": "thinking", "thinking": thinking.text, "signature": ""}
         report.lose(path, "reasoning without a signature of Anthropic's own cannot be sent to it")
         return None
     if thinking.redacted:
@@ -237,8 +251,12 @@ def _render_media(media: hub.Media, path: str, report: Report, side: Side, profi
 
 def _render_tool_use(call: hub.ToolCall, path: str, report: Report) -> Object:
     report.foreign(call.extra, path)
+    if call.signature is not None:
+        report.lose(
+            f"{path}.signature", f"a tool call of {call.signature.origin} has a signature; Anthropic's have none"
+        )
     arguments = _arguments(call, path, report)
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments, **own(call.extra)}
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments, **marked(call.extra)}
 
 
 def _render_tool_result(result: hub.ToolResult, path: str, report: Report, profile: Profile) -> Object:
@@ -263,7 +281,7 @@ def _render_tool_result(result: hub.ToolResult, path: str, report: Report, profi
             block["content"] = content
     if result.error:
         block["is_error"] = True
-    return {**block, **own(result.extra)}
+    return {**block, **marked(result.extra)}
 
 
 def _arguments(call: hub.ToolCall, path: str, report: Report) -> Object:

@@ -9,6 +9,7 @@ reset that those headers name is an instant; there is no clock here, so it is ke
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from translators import hub
 from translators.errors import FormatError
@@ -65,8 +66,11 @@ _OVERFLOW = re.compile(
 )
 _BILLING = re.compile(r"credit balance|insufficient (balance|credit|funds)|no resource package|payment", re.IGNORECASE)
 _QUOTA = re.compile(
-    r"usage limit|quota|limit reached|(hourly|daily|weekly|monthly|5[- ]hour) (usage )?limit", re.IGNORECASE
+    r"usage limit|quota|(?<!rate )limit reached|(hourly|daily|weekly|monthly|5[- ]hour) (usage )?limit|使用上限|限额",
+    re.IGNORECASE,
 )
+_PLAN = re.compile(r"reached your .{0,30}usage limit", re.IGNORECASE)
+"""A plan that is used up, said with a 403 (Kimi)."""
 _DELAY = re.compile(r"(?:retry|try again|reset\w*) (?:after|in) (\d+(?:\.\d+)?) ?(ms|s|m|h)?", re.IGNORECASE)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _MAX_TEXT = 500
@@ -85,9 +89,15 @@ def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> hub.Fai
     is_error = isinstance(value, dict) and (
         value.get("type") == "error" or bool(value.get("error")) or value.get("success") is False
     )
-    if status >= 400 or is_error:
-        return parse_error_object(status, headers, value if isinstance(value, dict) else _plain(status, body))
-    return None
+    if isinstance(value, list):  # Google wraps errors in a list
+        value = next((item for item in value if isinstance(item, dict)), None)
+    if isinstance(value, dict) and (status >= 400 or is_error):
+        return parse_error_object(status, headers, value)
+    if status < 400:
+        return None
+    failure = parse_error_object(status, headers, _plain(status, body))
+    reset = _reset(headers)
+    return replace(failure, code=None, raw=None if reset is None else {"reset": reset})
 
 
 def parse_error_object(status: int, headers: Mapping[str, str], value: Object) -> hub.Failure:
@@ -128,6 +138,8 @@ def _kind(status: int | None, word: JSON, message: str, headers: Mapping[str, st
     if kind in ("invalid_request", "permission", "rate_limit", "server") and _BILLING.search(message):
         return "billing"
     if kind == "rate_limit" and (_is_rejected(headers) or _QUOTA.search(message)):
+        return "quota"
+    if kind == "permission" and _PLAN.search(message):
         return "quota"
     return kind
 

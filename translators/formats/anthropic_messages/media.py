@@ -5,12 +5,11 @@ A plain-text document carries its text readable here and base64 in the hub. A do
 """
 
 import base64
-import binascii
 from dataclasses import replace
 from typing import Literal
 
 from translators import hub
-from translators.formats.anthropic_messages.values import NAME, Object, Report, as_object, own, rest, text_or_none
+from translators.formats.anthropic_messages.values import NAME, Object, Report, as_object, marked, rest, text_or_none
 from translators.hub import JSON
 
 IMAGE_TYPES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
@@ -45,7 +44,7 @@ def parse_media(block: Object, path: str) -> hub.Media | hub.Opaque:
 
 def render_media(media: hub.Media, path: str, report: Report) -> Object | None:
     """The block, or None with a loss when an Anthropic model cannot be given this."""
-    fields = own(media.extra)
+    fields = marked(media.extra)
     report.foreign(media.extra, path)
     source = fields.pop("source", None) or _source(media, path, report)
     if source is None:
@@ -60,7 +59,7 @@ def readable(media: hub.Media) -> str | None:
         return None
     try:
         return base64.b64decode(media.data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None
 
 

@@ -1,4 +1,4 @@
-"""Takes out of a client's request the reasoning that we put into earlier answers for other providers.
+"""Takes out of a client's request the reasoning of other providers, whoever put it into earlier answers.
 
 Works on the JSON of the body and rewrites ``messages`` alone (``thinking`` too, where the conversation without those blocks
 could not be thought on); every other byte stays.
@@ -8,19 +8,21 @@ from dataclasses import replace
 
 from translators.format import WireRequest
 from translators.formats.anthropic_messages.reasoning import lacks_thinking
-from translators.formats.anthropic_messages.values import Object
+from translators.formats.anthropic_messages.values import NAME, Object
 from translators.hub import JSON
 from translators.jsontext import MISSING, member, replace_member
-from translators.signatures import PREFIX, is_ours
+from translators.signatures import Reader, is_ours
 
 
-def disown(wire: WireRequest) -> WireRequest:
-    if PREFIX.encode() not in wire.body:
+def disown(wire: WireRequest, reader: Reader) -> WireRequest:
+    if not reader.concerns(wire.body, b'"signature"', b'"redacted_thinking"'):
         return wire
     messages = member(wire.body, "messages")
     if not isinstance(messages, list):
         return wire
-    kept: list[JSON] = [cleaned for message in messages if (cleaned := _without_ours(message)) is not None]
+    kept: list[JSON] = [cleaned for message in messages if (cleaned := _cleaned(message, reader)) is not None]
+    if kept == messages:
+        return wire
     body = replace_member(wire.body, "messages", kept)
     if body is None:
         return wire
@@ -30,28 +32,43 @@ def disown(wire: WireRequest) -> WireRequest:
     return replace(wire, body=body)
 
 
-def _without_ours(message: JSON) -> JSON:
+def _cleaned(message: JSON, reader: Reader) -> JSON:
     """The message, or None when nothing is left of it."""
     match message:
         case {"role": "assistant", "content": [*blocks]}:
-            kept: list[JSON] = [_without_citations(block) for block in blocks if not _is_ours(block)]
+            read = [_owned(block, reader) for block in blocks]
+            kept: list[JSON] = [_without_citations(block, reader) for block in read if block is not None]
             return {**message, "content": kept} if kept else None
         case _:
             return message
 
 
-def _is_ours(block: JSON) -> bool:
+def _owned(block: JSON, reader: Reader) -> JSON:
+    """The block as the upstream may have it; None when it may not."""
     match block:
-        case {"type": "thinking", "signature": str(value)} | {"type": "redacted_thinking", "data": str(value)}:
-            return is_ours(value)
+        case {"type": "thinking", "signature": str(value), "thinking": str(said)} if value or reader.trust != "told":
+            own = _value(value, reader)
+            if own is None and reader.bare and said:
+                return {**block, "signature": ""}
+            return None if own is None else {**block, "signature": own}
+        case {"type": "thinking", "signature": str(value)} if value and _value(value, reader) is None:
+            return None
+        case {"type": "redacted_thinking", "data": str(value)}:
+            own = _value(value, reader)
+            return None if own is None else {**block, "data": own}
         case _:
-            return False
+            return block
 
 
-def _without_citations(block: JSON) -> JSON:
+def _value(value: str, reader: Reader) -> str | None:
+    signature = reader.read(value)
+    return signature.value if signature is not None and signature.origin == NAME else None
+
+
+def _without_citations(block: JSON, reader: Reader) -> JSON:
     match block:
         case {"type": "text", "citations": [*citations]}:
-            kept: list[JSON] = [citation for citation in citations if not _is_made_up(citation)]
+            kept: list[JSON] = [citation for citation in citations if not _is_made_up(citation, reader)]
             if len(kept) == len(citations):
                 return block
             rest: Object = {name: value for name, value in block.items() if name != "citations"}
@@ -60,9 +77,10 @@ def _without_citations(block: JSON) -> JSON:
             return block
 
 
-def _is_made_up(citation: JSON) -> bool:
+def _is_made_up(citation: JSON, reader: Reader) -> bool:
     match citation:
-        case {"encrypted_index": str(value)}:
-            return is_ours(value)
+        case {"encrypted_index": str(value)} if is_ours(value):
+            reader.refused.append(value)
+            return True
         case _:
             return False

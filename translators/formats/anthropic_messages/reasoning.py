@@ -5,9 +5,11 @@ format the profile says how the model is told: ``effort`` (adaptive thinking wit
 want it), ``thinking`` (a token budget, as older ones and most imitators want it) or ``none``.
 """
 
+from dataclasses import replace
 from typing import Literal, assert_never, cast
 
 from translators import hub
+from translators.efforts import BUDGETS, effort_of
 from translators.format import Profile
 from translators.formats.anthropic_messages.values import NAME, Object, Report, as_integer, as_object, own
 
@@ -17,15 +19,6 @@ MIN_BUDGET = 1024
 """Anthropic refuses less."""
 
 _EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
-_BUDGETS: dict[_Effort, int] = {
-    "none": 0,
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 32768,
-    "max": 65536,
-}
 
 
 def parse_reasoning(body: Object) -> hub.Reasoning | None:
@@ -56,11 +49,15 @@ def render_reasoning(reasoning: hub.Reasoning | None, max_tokens: int, profile: 
     if reasoning is None:
         return {}
     report.foreign(reasoning.extra, "reasoning")
+    if NAME not in reasoning.extra and _says_nothing(reasoning):
+        return {}
     native = own(reasoning.extra)
     match profile.reasoning_style:
-        case "effort":
+        case "effort" | "reasoning":
+            if not profile.thinking_budgets and (reasoning.budget is not None or _is_off(reasoning)):
+                return _adaptively(reasoning, report)
             return native or _with_effort(reasoning, max_tokens, report)
-        case "thinking":
+        case "thinking" | "enable_thinking":
             thinking = native.get("thinking")
             if isinstance(thinking, dict) and thinking.get("type") != "adaptive":
                 return {"thinking": thinking}
@@ -96,12 +93,22 @@ def _with_effort(reasoning: hub.Reasoning, max_tokens: int, report: Report) -> O
     return made
 
 
+def _adaptively(reasoning: hub.Reasoning, report: Report) -> Object:
+    """For models that refuse budgets, and ``disabled`` too: they do not think unless they are told to."""
+    if _is_off(reasoning):
+        return {}
+    effort = effort_of(reasoning.budget) if reasoning.effort is None else reasoning.effort
+    if not reasoning.adaptive:
+        report.lose("reasoning.budget", f"the model takes no thinking budget; effort {effort} is sent")
+    return _with_effort(replace(reasoning, budget=None, adaptive=True, effort=effort), 0, report)
+
+
 def _with_budget(reasoning: hub.Reasoning, max_tokens: int, report: Report) -> Object:
     if _is_off(reasoning):
         return {"thinking": {"type": "disabled"}}
     budget = reasoning.budget
     if budget is None or budget < 0:
-        budget = _BUDGETS[reasoning.effort or "medium"]
+        budget = BUDGETS[reasoning.effort or "medium"]
         report.lose("reasoning.effort", f"an effort is sent as a budget of {budget} thinking tokens")
     return _enabled(budget, max_tokens, report)
 
@@ -115,6 +122,10 @@ def _enabled(budget: int, max_tokens: int, report: Report) -> Object:
     if fitting != budget:
         report.lose("reasoning.budget", f"a thinking budget of {budget} is sent as {fitting}, what Anthropic allows")
     return {"thinking": {"type": "enabled", "budget_tokens": fitting}}
+
+
+def _says_nothing(reasoning: hub.Reasoning) -> bool:
+    return reasoning.effort is None and reasoning.budget is None and not reasoning.adaptive and not reasoning.visible
 
 
 def _is_off(reasoning: hub.Reasoning) -> bool:

@@ -5,6 +5,7 @@ Members that only Anthropic knows (``context_management``, ``container``, ``mcp_
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from translators import hub
@@ -43,6 +44,7 @@ from translators.formats.anthropic_messages.values import (
     text_or_none,
 )
 from translators.hub import JSON
+from translators.words import output_in_words
 
 VERSION = "2023-06-01"
 DEFAULT_MAX_TOKENS = 64_000
@@ -157,7 +159,7 @@ def _parse_extra(body: Object, config: Object, metadata: Object, headers: Mappin
 
 def render_request(request: hub.Request, profile: Profile, losses: list[hub.Loss]) -> WireRequest:
     report = Report(losses)
-    report.foreign(request.extra, "request")
+    report.foreign(request.extra, "")
     extra = own(request.extra)
     betas = extra.pop("betas", None)
     headers = {"content-type": "application/json", "anthropic-version": VERSION}
@@ -174,6 +176,11 @@ def _render_body(request: hub.Request, extra: Object, profile: Profile, report: 
     max_tokens = _max_tokens(request, profile, report)
     system, messages = arrange(request.messages, profile, report)
     body: Object = {"model": request.model, "max_tokens": max_tokens}
+    if (output := request.output) is not None and output.schema is not None and profile.structured != "json_schema":
+        report.lose("output.schema", "the model takes no schema for its answer; it is shown it as text")
+        words: Object = {"type": "text", "text": output_in_words(output)}
+        system.append(words)
+        request = replace(request, output=None)
     if system:
         body["system"] = system
     body["messages"] = messages

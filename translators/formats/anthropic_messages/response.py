@@ -5,9 +5,10 @@ from hashlib import blake2b
 from translators import hub
 from translators.errors import FormatError
 from translators.format import Profile
-from translators.formats.anthropic_messages.blocks import parse_block, render_part
+from translators.formats.anthropic_messages.blocks import parse_answer_block, render_part
 from translators.formats.anthropic_messages.usage import parse_stop, parse_usage, render_stop, render_usage, with_own
 from translators.formats.anthropic_messages.values import (
+    MESSAGE,
     Object,
     Report,
     as_array,
@@ -21,6 +22,8 @@ from translators.formats.anthropic_messages.values import (
 from translators.hub import JSON
 
 _BAD_GATEWAY = 502
+_UNIQUE = 16
+"""An id of this length is taken for unique."""
 _EVERYTHING = Profile()
 
 
@@ -33,16 +36,14 @@ def parse_response(body: bytes) -> hub.Response:
     return hub.Response(
         id=text_or_none(raw.get("id")) or "",
         model=text_or_none(raw.get("model")) or "",
-        parts=tuple(_parse_part(block, f"content[{index}]") for index, block in enumerate(blocks)),
+        parts=tuple(parse_answer_block(block, f"content[{index}]") for index, block in enumerate(blocks)),
         stop=parse_stop(raw.get("stop_reason"), raw.get("stop_sequence")),
         usage=parse_usage(usage),
-        extra=rest(raw, "id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"),
+        extra=rest(raw, *MESSAGE),
     )
 
 
-def render_response(
-    response: hub.Response, request: hub.Request, losses: list[hub.Loss], estimated_input: int
-) -> bytes:
+def render_response(response: hub.Response, request: hub.Request, losses: list[hub.Loss]) -> bytes:
     report = Report(losses)
     report.foreign(response.extra, "response")
     content: list[JSON] = []
@@ -52,25 +53,21 @@ def render_response(
             content.append(block)
     calls = any(isinstance(part, hub.ToolCall) for part in response.parts)
     message: Object = {
-        "id": response.id or message_id(request),
+        "id": message_id(response.id, request),
         "type": "message",
         "role": "assistant",
         "model": response.model or request.model,
         "content": content,
         **render_stop(response.stop, calls),
-        "usage": render_usage(response.usage, estimated_input),
+        "usage": render_usage(response.usage),
     }
     return dumps(with_own(message, response.extra))
 
 
-def message_id(request: hub.Request) -> str:
-    """An id for an answer that came without one; clients tell the answers of a conversation apart by it."""
-    last = repr((len(request.messages), request.messages[-1:]))
+def message_id(given: str, request: hub.Request) -> str:
+    """An id that no other answer of the conversation has, which Claude Code needs: it takes two messages of one id for
+    one and loses tool results. Some servers give none, or draw them from a thousand (``chatcmpl-123``)."""
+    if len(given) >= _UNIQUE:
+        return given
+    last = repr((given, len(request.messages), request.messages[-1:]))
     return "msg_" + blake2b(last.encode(errors="replace"), digest_size=12).hexdigest()
-
-
-def _parse_part(value: JSON, path: str) -> hub.AnswerPart:
-    part = parse_block(value, path, _BAD_GATEWAY)
-    if isinstance(part, hub.ToolResult):
-        raise FormatError(f"{path}: a tool_result cannot stand in an answer", status_hint=_BAD_GATEWAY)
-    return part

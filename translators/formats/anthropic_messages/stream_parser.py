@@ -1,29 +1,40 @@
 """An answer stream of this format → hub events.
 
 Blocks become parts under indexes of our own, because imitators reuse theirs. Text, thinking and tool calls are passed on
-as they come. A block that only Anthropic understands (``server_tool_use``, …) is gathered and handed out whole at its
-end, since an opaque part has no deltas. Usage is cumulative, so each report is read together with the earlier ones.
+as they come, citations at the end of the text that they back. Any other block (``server_tool_use``, …) is gathered and
+read at its end as in a whole answer, since what is opaque has no deltas. Usage is cumulative, so each report is read
+together with the earlier ones.
 The stream has its end with ``message_stop``, or with a ``stop_reason`` when the peer leaves ``message_stop`` out.
 """
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from translators import hub
 from translators.errors import FormatError
-from translators.formats.anthropic_messages.blocks import parse_citation, parse_text, parse_thinking, parse_tool_use
+from translators.formats.anthropic_messages.blocks import (
+    parse_answer_block,
+    parse_citation,
+    parse_text,
+    parse_thinking,
+    parse_tool_use,
+)
 from translators.formats.anthropic_messages.errors import parse_error_object
 from translators.formats.anthropic_messages.usage import newer_usage, parse_stop, parse_usage
 from translators.formats.anthropic_messages.values import (
+    MESSAGE,
     NAME,
     Object,
     as_object,
     dumps,
     loads,
+    own,
     rest,
     shown,
     text_or_none,
 )
+from translators.framing.frame_parser import FrameParser
 from translators.framing.sse import SSEDecoder, SSEEvent
 from translators.hub import JSON
 from translators.signatures import unwrap
@@ -40,11 +51,16 @@ class _Block:
     """The block as it started; an opaque one grows."""
     arguments: list[str] = field(default_factory=list[str])
     """Pieces of an opaque block's input."""
+    texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Pieces of its other members."""
     filled: bool = False
     """Whether arguments of a call have come."""
+    length: int = 0
+    """Characters of text."""
+    citations: list[Object] = field(default_factory=list[Object])
 
 
-class AnthropicStreamParser:
+class AnthropicStreamParser(FrameParser[SSEEvent]):
     def __init__(self) -> None:
         self._decoder = SSEDecoder()
         self._blocks: dict[int, _Block] = {}
@@ -56,35 +72,28 @@ class AnthropicStreamParser:
         self._stop_extra: hub.Extra = {}
         self._ended = False
 
-    def feed(self, data: bytes) -> list[hub.Event]:
-        events: list[hub.Event] = []
-        for event in self._decoder.feed(data):
-            self._take(event, events)
-        return events
+    def _decode(self, data: bytes) -> list[SSEEvent]:
+        return self._decoder.feed(data)
 
-    def close(self) -> list[hub.Event]:
-        events: list[hub.Event] = []
+    def _end(self, events: list[hub.Event]) -> None:
         if self._ended:
-            return events
-        for event in self._decoder.close():
-            try:
-                self._take(event, events)
-            except FormatError:  # the stream was cut inside its last event
-                break
+            return
+        with suppress(FormatError):  # the stream was cut inside its last event
+            for frame in self._decoder.close():
+                self._take(frame, events)
         if self._ended:
-            return events
+            return
         if self._stop is not None:
             self._finish(events)
         else:
             message = "the provider's answer stopped before its end"
             self._fail(hub.Failure("cut", message, status=_BAD_GATEWAY), events)
-        return events
 
-    def _take(self, event: SSEEvent, events: list[hub.Event]) -> None:
-        if self._ended or not event.data or event.data == "[DONE]":
+    def _take(self, frame: SSEEvent, events: list[hub.Event]) -> None:
+        if self._ended or not frame.data or frame.data == "[DONE]":
             return
-        value = as_object(loads(event.data, "an event of the stream", _BAD_GATEWAY), "an event", _BAD_GATEWAY)
-        kind = value.get("type", event.event)
+        value = as_object(loads(frame.data, "an event of the stream", _BAD_GATEWAY), "an event", _BAD_GATEWAY)
+        kind = value.get("type", frame.event)
         match kind:
             case "message_start":
                 self._message_start(as_object(value.get("message") or {}, "message", _BAD_GATEWAY), events)
@@ -109,7 +118,7 @@ class AnthropicStreamParser:
         if self._started:
             return
         self._started = True
-        extra = rest(message, "id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
+        extra = rest(message, *MESSAGE)
         model = text_or_none(message.get("model")) or ""
         events.append(hub.Started(text_or_none(message.get("id")) or "", model, extra=extra))
         self._report_usage(message.get("usage"), events)
@@ -141,10 +150,19 @@ class AnthropicStreamParser:
                 self._blocks[wire_index] = _Block(index, "call", raw)
                 events.append(hub.PartStarted(index, part))
                 return
-            case _:
+            case str():
                 self._blocks[wire_index] = _Block(index, "opaque", dict(raw))
                 return
-        self._blocks[wire_index] = _Block(index, "plain", raw)
+            case other:
+                raise FormatError(f"{path}.type: expected a string, not {other!r}", status_hint=_BAD_GATEWAY)
+        block = self._blocks[wire_index] = _Block(index, "plain", raw)
+        if isinstance(part, hub.Text):
+            block.length = len(part.text)
+            given = raw.get("citations")
+            block.citations += (
+                [citation for citation in given if isinstance(citation, dict)] if isinstance(given, list) else []
+            )
+            part = replace(part, citations=())
         events.append(hub.PartStarted(index, part))
 
     def _block_delta(self, wire_index: int, delta: Object, events: list[hub.Event]) -> None:
@@ -152,8 +170,13 @@ class AnthropicStreamParser:
         if block.kind == "opaque":
             _grow(block, delta)
             return
+        if delta.get("type") == "citations_delta":
+            if isinstance(citation := delta.get("citation"), dict):
+                block.citations.append(citation)
+            return
         made = _delta(delta)
         if made is not None:
+            block.length += len(made.text) if isinstance(made, hub.TextDelta) else 0
             block.filled = block.filled or isinstance(made, hub.ArgumentsDelta)
             events.append(hub.PartDelta(block.index, made))
 
@@ -176,7 +199,8 @@ class AnthropicStreamParser:
             return
         match block.kind:
             case "plain":
-                pass
+                made = [hub.CitationDelta(parse_citation(raw, block.length)) for raw in block.citations]
+                events += [hub.PartDelta(block.index, citation) for citation in made]
             case "call":
                 if not block.filled:  # imitators give all arguments at the start
                     arguments = dumps(block.raw.get("input") or {}).decode()
@@ -184,7 +208,9 @@ class AnthropicStreamParser:
             case "opaque":
                 if block.arguments:
                     block.raw["input"] = _input("".join(block.arguments))
-                events.append(hub.PartStarted(block.index, hub.Opaque(NAME, block.raw)))
+                block.raw |= {name: "".join(pieces) for name, pieces in block.texts.items()}
+                part = parse_answer_block(block.raw, f"content_block[{block.index}]")
+                events.append(hub.PartStarted(block.index, part))
         events.append(hub.PartEnded(block.index))
 
     def _message_delta(self, value: Object, events: list[hub.Event]) -> None:
@@ -193,10 +219,7 @@ class AnthropicStreamParser:
         if isinstance(delta, dict):
             if delta.get("stop_reason") is not None:
                 self._stop = parse_stop(delta.get("stop_reason"), delta.get("stop_sequence"))
-            extra = {
-                **rest(delta, "stop_reason", "stop_sequence").get(NAME, {}),
-                **rest(value, "type", "delta", "usage").get(NAME, {}),
-            }
+            extra = {**own(rest(delta, *MESSAGE)), **own(rest(value, *MESSAGE, "delta"))}
             if extra:
                 self._stop_extra = {NAME: extra}
         self._report_usage(value.get("usage"), events)
@@ -237,8 +260,6 @@ def _delta(delta: Object) -> hub.Delta | None:
         case {"type": "signature_delta", "signature": str(value)}:
             signature = unwrap(value, NAME)
             return None if signature is None else hub.SignatureDelta(signature)
-        case {"type": "citations_delta", "citation": dict(raw)}:
-            return hub.CitationDelta(parse_citation(raw))
         case _:
             return None
 
@@ -253,7 +274,11 @@ def _grow(block: _Block, delta: Object) -> None:
                 if name == "type" or kind == "signature_delta":
                     continue
                 before = block.raw.get(name)
-                block.raw[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
+                if isinstance(before, str) and isinstance(value, str):
+                    block.texts.setdefault(name, [before]).append(value)
+                else:
+                    block.raw[name] = value
+                    block.texts.pop(name, None)
         case _:
             pass
 

@@ -34,14 +34,13 @@ class _Part:
 
 
 class AnthropicStreamRenderer:
-    def __init__(self, request: hub.Request, losses: list[hub.Loss], estimated_input: int) -> None:
+    def __init__(self, request: hub.Request, losses: list[hub.Loss], expected: hub.Usage) -> None:
         self._request = request
         self._report = Report(losses)
-        self._estimated_input = estimated_input
         self._parts: dict[int, _Part] = {}
         """The parts that are not out yet, oldest first; the first is the open one."""
         self._index = 0
-        self._usage = hub.Usage()
+        self._usage = expected
         self._calls = False
         self._started = False
         self._ended = False
@@ -94,14 +93,14 @@ class AnthropicStreamRenderer:
         extra: hub.Extra = event.extra if event else {}
         self._report.foreign(extra, "response")
         message: Object = {
-            "id": (event.id if event else "") or message_id(self._request),
+            "id": message_id(event.id if event else "", self._request),
             "type": "message",
             "role": "assistant",
             "model": (event.model if event else "") or self._request.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": render_usage(hub.Usage(cache_read=0, cache_write=0, output=0), self._estimated_input),
+            "usage": render_usage(self._usage.merged(hub.Usage(cache_read=0, cache_write=0))),
         }
         self._send("message_start", {"message": with_own(message, extra)})
 
@@ -114,7 +113,7 @@ class AnthropicStreamRenderer:
         for name in ("stop_details", "container"):
             if name in more:
                 delta[name] = more.pop(name)
-        usage = render_usage(self._usage, self._estimated_input)
+        usage = render_usage(self._usage)
         self._send("message_delta", {"delta": delta, "usage": usage, **more})
         self._send("message_stop", {})
         self._ended = True

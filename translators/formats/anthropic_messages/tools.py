@@ -19,7 +19,7 @@ from translators.formats.anthropic_messages.values import (
     as_array,
     as_object,
     as_string,
-    own,
+    marked,
     rest,
     shown,
     text_or_none,
@@ -76,7 +76,7 @@ def _parse_tool(raw: Object, path: str) -> hub.Tool | hub.ServerTool:
 
 
 def render_tools(request: hub.Request, profile: Profile, report: Report) -> list[JSON]:
-    allowed = request.tool_choice.allowed if request.tool_choice else ()
+    allowed = frozenset(request.tool_choice.allowed if request.tool_choice else ())
     tools: list[Object] = []
     for index, tool in enumerate(request.tools):
         path = f"tools[{index}]"
@@ -141,4 +141,4 @@ def _render_tool(tool: hub.Tool, path: str, profile: Profile, report: Report) ->
                 made["input_schema"] = closed_schema(schema, f"{path}.schema", report)
     if tool.deferred:
         made["defer_loading"] = True
-    return {**made, **own(tool.extra)}
+    return {**made, **marked(tool.extra)}

@@ -19,6 +19,9 @@ _STOPS: dict[str, StopReason] = {
 _WORDS: dict[StopReason, str] = {"other": "end_turn", **{reason: word for word, reason in _STOPS.items()}}
 _OWN_WORDS = frozenset({"compaction"})
 """Words of this format that the hub calls ``other``."""
+_MAX_WORDS = 256
+"""A stream of ever new words may not cost more with each."""
+_INPUT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def parse_usage(raw: Object) -> hub.Usage:
@@ -44,12 +47,9 @@ def parse_usage(raw: Object) -> hub.Usage:
     )
 
 
-def render_usage(usage: hub.Usage, estimated_input: int) -> Object:
-    """``input_tokens`` and ``output_tokens`` are required: what nobody reported is estimated, or 0."""
-    if usage.input is None:
-        uncached = estimated_input
-    else:
-        uncached = max(usage.input - (usage.cache_read or 0) - (usage.cache_write or 0), 0)
+def render_usage(usage: hub.Usage) -> Object:
+    """``input_tokens`` and ``output_tokens`` are required: 0 is written for what is not known."""
+    uncached = max((usage.input or 0) - (usage.cache_read or 0) - (usage.cache_write or 0), 0)
     made: Object = {
         "input_tokens": uncached,
         "cache_creation_input_tokens": usage.cache_write,
@@ -62,12 +62,20 @@ def render_usage(usage: hub.Usage, estimated_input: int) -> Object:
 
 
 def newer_usage(old: Object, new: Object) -> Object:
-    """A later report over an earlier one; null, and 0 where there was a count, are no news (imitators send both)."""
-    kept = dict(old)
-    for name, value in new.items():
-        if value is not None and (value != 0 or not kept.get(name)):
-            kept[name] = value
-    return kept
+    """A later report over an earlier one, whose counts it raises or, where they were estimates, corrects.
+
+    Null is no news, nor is a 0 where there was a count: imitators send both for what they do not report at the end. But
+    a report that counts any input counts all of it: there 0 uncached tokens means that the cache served everything.
+    """
+    counts_input = any(new.get(name) for name in _INPUT)
+    news = {
+        name: value
+        for name, value in new.items()
+        if value is not None
+        and (value != 0 or not old.get(name) or (counts_input and name in _INPUT))
+        and (name in old or len(old) < _MAX_WORDS)
+    }
+    return {**old, **news}
 
 
 def parse_stop(reason: JSON, sequence: JSON) -> hub.Stop:

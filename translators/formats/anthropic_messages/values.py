@@ -1,49 +1,26 @@
-"""JSON in and out of this format, read with types and with the place of what is wrong.
+"""JSON in and out of this format, read with types and with the place of what is wrong."""
 
-orjson does the work. The standard library stands in where orjson would change a value or refuses one: integers beyond
-64 bits, and lone surrogates (JavaScript clients cut emoji in half).
-"""
-
-import json
-import re
-from typing import NoReturn, cast
-
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
+from translators.dropped import dropped
 from translators.errors import FormatError
 from translators.hub import JSON
+from translators.kin import cache_control
 
 NAME = "anthropic-messages"
 
-type Object = dict[str, JSON]
+MESSAGE = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
+"""Fields of an answer that the hub has fields for; no extra may bear their names."""
 
-_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+type Object = dict[str, JSON]
 
 
 def loads(data: bytes | str, what: str, status_hint: int = 400) -> JSON:
     """Raises FormatError; ``what`` names the document in its message."""
-    raw = data.encode(errors="surrogatepass") if isinstance(data, str) else data
-    try:
-        if _LONG_INTEGER.search(raw) is None:
-            try:
-                return cast("JSON", orjson.loads(raw))
-            except orjson.JSONDecodeError:
-                pass
-        return cast("JSON", json.loads(raw, parse_constant=_no_constant))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{what} is not JSON: {error}", status_hint=status_hint) from error
+    return jsonvalue.read(data, what, status_hint)
 
 
 def dumps(value: JSON) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    return jsonvalue.write(value)
 
 
 def as_object(value: JSON, path: str, status_hint: int = 400) -> Object:
@@ -106,6 +83,12 @@ def own(extra: hub.Extra) -> Object:
     return dict(extra.get(NAME, {}))
 
 
+def marked(extra: hub.Extra) -> Object:
+    """As ``own``, with the breakpoint of the prompt cache that a client of another format set (OpenRouter's do)."""
+    mark = cache_control(extra)
+    return {"cache_control": mark, **own(extra)} if mark is not None else own(extra)
+
+
 class Report:
     """Collects losses, one per kind of thing: the first place is named, the others would only repeat it."""
 
@@ -120,7 +103,7 @@ class Report:
 
     def foreign(self, extra: hub.Extra, path: str) -> None:
         """Extras of other formats have no place here."""
-        for name, fields in extra.items():
-            if name != NAME:
-                for field in fields:
-                    self.lose(f"{path}.{field}", f"`{field}` of {name} has no place in an Anthropic message")
+        for name, field in dropped(extra, NAME):
+            if field == "cache_control":
+                continue
+            self.lose(f"{path}.{field}".lstrip("."), f"`{field}` of {name} has no place in an Anthropic message")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from translators import hub
 from translators.errors import FormatError
 from translators.format import Profile, StreamParser, StreamRenderer, ToolRules, WireRequest, WireResponse
-from translators.formats.gemini.disown import disown_document
+from translators.formats.gemini.disown import SIGNED, disown_document
 from translators.formats.gemini.errors import parse_error, render_error
 from translators.formats.gemini.render import render_document
 from translators.formats.gemini.request import parse_document
@@ -29,7 +29,7 @@ from translators.formats.gemini.wire import (
     split_query,
     target_of,
 )
-from translators.signatures import PREFIX
+from translators.signatures import Reader
 
 TOOL_RULES = ToolRules(name_pattern=r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}", id_pattern=r".{1,512}")
 STREAM = "streamGenerateContent"
@@ -53,7 +53,7 @@ class Gemini:
         return parse_document(document, target.model, self.name, stream=stream, extra=extra)
 
     def render_request(self, request: hub.Request, profile: Profile, losses: list[hub.Loss]) -> WireRequest:
-        document = render_document(request, profile, self.name, losses)
+        document = render_document(request, profile, losses)
         stream = streams(request, profile)
         path = path_of(request.model, STREAM if stream else "generateContent")
         return WireRequest(
@@ -94,14 +94,16 @@ class Gemini:
         target = target_of(wire.path)
         return target.model if target else None
 
-    def disown(self, wire: WireRequest) -> WireRequest:
-        if PREFIX.encode() not in wire.body:
+    def disown(self, wire: WireRequest, reader: Reader | None = None) -> WireRequest:
+        reader = reader or Reader(self.name)
+        if not reader.concerns(wire.body, *SIGNED):
             return wire
         try:
             document = as_object(loads(wire.body, "the body"), "the body")
         except FormatError:
             return wire
-        return replace(wire, body=dumps(disown_document(document)))
+        disowned = disown_document(document, reader)
+        return wire if disowned == document else replace(wire, body=dumps(disowned))
 
 
 def query_extra(query: str, *, stream: bool) -> Object:

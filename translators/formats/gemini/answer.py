@@ -12,6 +12,7 @@ from typing import Final
 from translators import hub
 from translators.errors import FormatError
 from translators.formats.gemini.citations import citations_of
+from translators.formats.gemini.partial_calls import PartialCall
 from translators.formats.gemini.request import invented_id, parse_call, parse_part
 from translators.formats.gemini.wire import NAME, Object, as_list, as_object, dumps, opt_int, opt_text, spelled
 from translators.hub import JSON
@@ -29,6 +30,7 @@ REASONS: Final[dict[str, hub.StopReason]] = {
     "IMAGE_SAFETY": "refusal",
     "IMAGE_PROHIBITED_CONTENT": "refusal",
     "IMAGE_RECITATION": "refusal",
+    "CONTINUATION": "pause",
 }
 """Everything else (MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL, OTHER, …) is ``other``."""
 TOP_LEVEL: Final = frozenset({"promptFeedback", "modelStatus"})
@@ -51,6 +53,7 @@ class AnswerReader:
         self._bytes_before = 0
         self._signature: str | None = None
         self._calls = 0
+        self._partial: PartialCall | None = None
         self._reason: str | None = None
         self._blocked: str | None = None
         self._extra: Object = {}
@@ -85,6 +88,7 @@ class AnswerReader:
             self._end(events)
             events.append(hub.Failed(hub.Failure("cut", "the answer ended without a finish reason", 502)))
             return events
+        self._last_call(events)
         self._cite(events)
         self._end(events)
         extra: hub.Extra = {NAME: self._extra} if self._extra else {}
@@ -116,18 +120,11 @@ class AnswerReader:
                 self._extra[key] = value
 
     def _part(self, part: Object, path: str, events: list[hub.Event]) -> None:
-        if isinstance(call := part.get("functionCall"), dict):
-            self._calls += 1
-            name = opt_text(call.get("name")) or ""
-            identity = opt_text(call.get("id")) or invented_id(self._id or "", str(self._calls), name)
-            parsed = parse_call(part, call, identity, self._origin)
-            self._end(events)
-            index = self._new()
-            started = hub.ToolCall(parsed.id, parsed.name, "", signature=parsed.signature, extra=parsed.extra)
-            events.append(hub.PartStarted(index, started))
-            events.append(hub.PartDelta(index, hub.ArgumentsDelta(parsed.arguments)))
-            events.append(hub.PartEnded(index))
+        if isinstance(raw := part.get("functionCall"), dict):
+            self._call_piece(part, spelled(raw), events)
             return
+        if part.get("text") != "":
+            self._whole_call(events)
         match parse_part(part, path, self._origin):
             case hub.Text(text, extra=extra):
                 self._piece(hub.Text("", extra=extra), text, part, events)
@@ -139,6 +136,39 @@ class AnswerReader:
                 events += [hub.PartStarted(index, whole), hub.PartEnded(index)]
             case None:
                 pass
+
+    def _call_piece(self, part: Object, call: Object, events: list[hub.Event]) -> None:
+        """A call, or a part of one: a piece without a name, or with the same id, belongs to the call before it."""
+        partial = self._partial
+        if partial is None or not partial.continued_by(call):
+            self._whole_call(events)
+            partial = self._partial = PartialCall(part, call)
+        partial.add(part, call)
+        if call.get("willContinue") is not True:
+            self._whole_call(events)
+
+    def _last_call(self, events: list[hub.Event]) -> None:
+        """A call whose last piece never came: half of its arguments must not be run."""
+        if self._partial is not None and self._reason not in {None, "STOP"}:
+            self._partial = None
+            events.append(hub.Lost(hub.Loss("candidates[0].content.parts", "a tool call was cut off and left out")))
+        self._whole_call(events)
+
+    def _whole_call(self, events: list[hub.Event]) -> None:
+        if self._partial is None:
+            return
+        part, call = self._partial.whole()
+        self._partial = None
+        self._calls += 1
+        name = opt_text(call.get("name")) or ""
+        identity = opt_text(call.get("id")) or invented_id(self._id or "", str(self._calls), name)
+        parsed = parse_call(part, call, identity, self._origin)
+        self._end(events)
+        index = self._new()
+        started = hub.ToolCall(parsed.id, parsed.name, "", signature=parsed.signature, extra=parsed.extra)
+        events.append(hub.PartStarted(index, started))
+        events.append(hub.PartDelta(index, hub.ArgumentsDelta(parsed.arguments)))
+        events.append(hub.PartEnded(index))
 
     def _piece(self, start: hub.Text | hub.Thinking, text: str, raw: Object, events: list[hub.Event]) -> None:
         signature = opt_text(raw.get("thoughtSignature"))
@@ -257,7 +287,7 @@ def finish_reason(stop: hub.Stop) -> str:
 
 _OTHER_REASONS: Final = frozenset(
     {"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
-     "MALFORMED_RESPONSE", "NO_IMAGE", "IMAGE_OTHER", "FINISH_REASON_UNSPECIFIED"}
+     "MALFORMED_RESPONSE", "ESCALATION", "NO_IMAGE", "IMAGE_OTHER", "FINISH_REASON_UNSPECIFIED"}
 )  # fmt: skip
 
 

@@ -144,7 +144,9 @@ def _failure(error: Object, http_status: int, header_delay: float | None) -> Fai
 def _kind(
     status: int, word: str | None, message: str, details: Mapping[str, Object], delay: float | None
 ) -> FailureKind:
-    kind = _BY_STATUS.get(word or "") or _kind_of_code(status)
+    kind = _kind_of_code(status)
+    if kind in ("invalid_request", "rate_limit", "server"):  # the word says more than such a code
+        kind = _BY_STATUS.get(word or "", kind)
     reason = opt_text(details.get("ErrorInfo", {}).get("reason")) or ""
     if reason in _BY_REASON:
         return _BY_REASON[reason]

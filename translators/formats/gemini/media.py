@@ -7,8 +7,9 @@ import base64
 import mimetypes
 import re
 from typing import Literal
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
+from translators.errors import FormatError
 from translators.formats.gemini.wire import NAME, Object, as_object, as_text, opt_text, spelled
 from translators.hub import Media
 
@@ -25,7 +26,7 @@ def parse_media(part: Object, path: str) -> Media:
     field = "inlineData" if "inlineData" in part else "fileData"
     data = spelled(as_object(part[field], f"{path}.{field}"))
     media_type = opt_text(data.get("mimeType"))
-    kept: Object = {key: item for key, item in part.items() if key not in {field, "thought"}}
+    kept: Object = {key: item for key, item in part.items() if key != field and (key, item) != ("thought", False)}
     extra = {NAME: kept} if kept else {}
     name = opt_text(data.get("displayName"))
     if field == "inlineData":
@@ -34,7 +35,9 @@ def parse_media(part: Object, path: str) -> Media:
         content = content.replace("-", "+").replace("_", "/")
         return Media(kind_of(media_type), media_type, data=content, name=name, extra=extra)
     uri = as_text(data.get("fileUri") or "", f"{path}.fileData.fileUri")
-    kind = kind_of(media_type or mimetypes.guess_type(urlsplit(uri).path)[0])
+    if not uri:
+        raise FormatError(f"{path}.fileData has no fileUri")
+    kind = kind_of(media_type or _guessed(uri))
     if _OWN_STORE.match(uri):
         return Media(kind, media_type, file_id=uri, name=name, extra=extra)
     return Media(kind, media_type, url=uri, name=name, extra=extra)
@@ -53,7 +56,7 @@ def render_media(media: Media) -> Object | None:
             **named,
         }
     elif media.url is not None:
-        guessed = media.media_type or mimetypes.guess_type(urlsplit(media.url).path)[0]
+        guessed = media.media_type or _guessed(media.url)
         part["fileData"] = {"fileUri": media.url, **({"mimeType": guessed} if guessed else {}), **named}
     elif media.file_id is not None and _OWN_STORE.match(media.file_id):
         known: Object = {"mimeType": media.media_type} if media.media_type else {}
@@ -68,3 +71,9 @@ _DEFAULT_TYPES = {"image": "image/png", "audio": "audio/wav", "video": "video/mp
 
 def _base64(text: str) -> str:
     return base64.b64encode(unquote_to_bytes(text)).decode()
+
+
+def _guessed(url: str) -> str | None:
+    """By the ending of its path; the address itself may be nonsense."""
+    path = re.split("[?#]", url, maxsplit=1)[0]
+    return mimetypes.guess_type(path.rpartition("/")[2])[0]

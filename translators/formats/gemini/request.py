@@ -5,6 +5,7 @@ the same in every later turn, and results find their call by id, else by name an
 """
 
 import hashlib
+from collections import deque
 from typing import cast
 
 from translators import hub
@@ -24,7 +25,7 @@ from translators.formats.gemini.wire import (
     opt_text,
     spelled,
 )
-from translators.hub import JSON
+from translators.hub import JSON, SPELLING
 from translators.signatures import unwrap
 
 SERVER_TOOLS = {
@@ -36,7 +37,15 @@ SERVER_TOOLS = {
     "computerUse": "computer_use",
     "googleMaps": "maps",
 }
+SCHEMAS = frozenset({"parameters", "parametersJsonSchema"})
+OUTPUT_SCHEMAS = ("responseSchema", "responseJsonSchema")
+RESPONSE = SPELLING + "response"
+OUTPUT = SPELLING + "output"
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+
+
+_TIERS = {"standard": "default", "unspecified": None}
+"""Where Google's words for a service tier are not those of everyone else."""
 
 
 def extra_of(fields: Object) -> hub.Extra:
@@ -65,7 +74,8 @@ def parse_document(document: Object, model: str, origin: str, *, stream: bool, e
     choice, tool_config = _tool_config(body.pop("toolConfig", None))
     config = dict(spelled(as_object(body.pop("generationConfig", None) or {}, "generationConfig")))
     reasoning = _reasoning(config.pop("thinkingConfig", None))
-    output = _output(config)
+    output, output_spelled = _output(config)
+    tier = (opt_text(body.pop("serviceTier", None)) or "unspecified").lower()
     where = "generationConfig."
     stops = config.pop("stopSequences", None)
     return hub.Request(
@@ -86,13 +96,16 @@ def parse_document(document: Object, model: str, origin: str, *, stream: bool, e
         top_logprobs=opt_int(config.pop("logprobs", None), where + "logprobs"),
         reasoning=reasoning,
         output=output,
+        service_tier=_TIERS.get(tier, tier),
         stream=stream,
+        state="the beginning of the conversation (cachedContent)" if body.get("cachedContent") else None,
         extra=extra_of(
             {
                 **body,
                 **extra,
                 **({"toolConfig": tool_config} if tool_config else {}),
                 **({"generationConfig": config} if config else {}),
+                **({OUTPUT: output_spelled} if output_spelled else {}),
             }
         ),
     )
@@ -112,13 +125,42 @@ def _system(value: JSON, origin: str) -> list[hub.Message]:
     return [hub.Message("system", parts)] if parts else []
 
 
+class _Waiting:
+    """The calls without a result, oldest first: each is looked at a few times, however many there are."""
+
+    def __init__(self) -> None:
+        self._calls: list[str | None] = []
+        """Ids in the order of the calls; None once answered."""
+        self._places: dict[str, list[int]] = {}
+        self._queues: dict[str | None, deque[int]] = {}
+        """Places of all calls, and of those of one tool."""
+
+    def add(self, identity: str, name: str) -> None:
+        place = len(self._calls)
+        self._calls.append(identity)
+        self._places.setdefault(identity, []).append(place)
+        for queue in (None, name):
+            self._queues.setdefault(queue, deque()).append(place)
+
+    def remove(self, identity: str) -> None:
+        for place in self._places.pop(identity, ()):
+            self._calls[place] = None
+
+    def first(self, name: str | None = None) -> str | None:
+        """The oldest call, or that of one tool."""
+        queue = self._queues.get(name, deque())
+        while queue and self._calls[queue[0]] is None:
+            queue.popleft()
+        return self._calls[queue[0]] if queue else None
+
+
 class _Contents:
     """Reads the turns in order, and knows which calls still wait for their result."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
         self._count = 0
-        self._open: list[tuple[str, str]] = []
+        self._waiting = _Waiting()
 
     def parse(self, value: JSON) -> list[hub.Message]:
         if isinstance(value, str):
@@ -151,15 +193,15 @@ class _Contents:
             name = as_text(call.get("name") or "", path + ".functionCall.name")
             self._count += 1
             identity = own_id(opt_text(call.get("id")) or invented_id(str(self._count), name), name)
-            self._open.append((identity, name))
+            self._waiting.add(identity, name)
             return parse_call(part, call, identity, self._origin)
         return parse_part(part, path, self._origin)
 
     def _result(self, response: Object, path: str) -> hub.ToolResult:
         name = opt_text(response.get("name")) or ""
         identity = opt_text(response.get("id"))
-        identity = own_id(identity, name) if identity else self._waiting(name)
-        self._open = [item for item in self._open if item[0] != identity]
+        identity = own_id(identity, name) if identity else self._first_waiting(name)
+        self._waiting.remove(identity)
         raw = response.get("response")
         text, error = result_text(raw)
         parts: list[hub.Text | hub.Media | hub.ToolReference | hub.Opaque] = [hub.Text(text)] if text else []
@@ -170,14 +212,11 @@ class _Contents:
                 parts.append(part)
         kept: Object = {key: item for key, item in response.items() if key not in {"id", "name", "response", "parts"}}
         if raw is not None and raw != plain_result(text, error=error):
-            kept["response"] = raw
+            kept[RESPONSE] = raw
         return hub.ToolResult(identity, tuple(parts), error, name or None, extra=extra_of(kept))
 
-    def _waiting(self, name: str) -> str:
-        named = next((identity for identity, called in self._open if called == name), None)
-        if named is not None:
-            return named
-        return self._open[0][0] if self._open else invented_id("result", str(self._count), name)
+    def _first_waiting(self, name: str) -> str:
+        return self._waiting.first(name) or self._waiting.first() or invented_id("result", str(self._count), name)
 
 
 def parse_call(part: Object, call: Object, identity: str, origin: str) -> hub.ToolCall:
@@ -200,7 +239,9 @@ def parse_part(part: Object, path: str, origin: str) -> hub.Text | hub.Thinking 
         if part.get("thought") is True:
             read = unwrap(signature, origin) if signature else None
             return hub.Thinking(text, read, redacted=not text and read is not None)
-        return hub.Text(text, extra=extra_of({"thoughtSignature": signature} if signature else {}))
+        return hub.Text(
+            text, extra=extra_of({key: item for key, item in part.items() if key not in {"text", "thought"}})
+        )
     if "inlineData" in part or "fileData" in part:
         return parse_media(part, path)
     if not set(part) - {"thought", "thoughtSignature"}:
@@ -245,7 +286,11 @@ def _tools(value: JSON) -> tuple[hub.Tool | hub.ServerTool, ...]:
 
 
 def _function(declared: Object, path: str) -> hub.Tool:
-    kept: Object = {key: item for key, item in declared.items() if key not in {"name", "description"}}
+    kept: Object = {
+        SPELLING + key if key in SCHEMAS else key: item
+        for key, item in declared.items()
+        if key not in {"name", "description"}
+    }
     raw = declared.get("parametersJsonSchema", declared.get("parameters"))
     read = schema.standard(raw)
     return hub.Tool(
@@ -271,6 +316,9 @@ def _tool_config(value: JSON) -> tuple[hub.ToolChoice | None, Object]:
         )
     )
     mode = (opt_text(calling.get("mode")) or "AUTO").upper()
+    rest: Object = {key: item for key, item in calling.items() if key not in {"mode", "allowedFunctionNames"}}
+    if rest:
+        config["functionCallingConfig"] = rest
     match mode:
         case "ANY" if len(allowed) == 1:
             return hub.ToolChoice("tool", allowed[0]), config
@@ -281,7 +329,7 @@ def _tool_config(value: JSON) -> tuple[hub.ToolChoice | None, Object]:
         case "AUTO" | "MODE_UNSPECIFIED":
             return hub.ToolChoice("auto", allowed=allowed), config
         case _:
-            config["functionCallingConfig"] = {"mode": mode}
+            config["functionCallingConfig"] = {**rest, "mode": mode}
             return hub.ToolChoice("auto", allowed=allowed), config
 
 
@@ -303,12 +351,13 @@ def _reasoning(value: JSON) -> hub.Reasoning | None:
     )
 
 
-def _output(config: Object) -> hub.OutputFormat | None:
-    """Takes what it understands out of ``config``; the schema stays there as well, in the client's own dialect."""
+def _output(config: Object) -> tuple[hub.OutputFormat | None, Object]:
+    """What ``config`` says of the output, taken out of it; and the schema in the client's own dialect."""
     mime = opt_text(config.get("responseMimeType"))
     raw = config.get("responseJsonSchema", config.get("responseSchema"))
     if mime not in {None, "application/json"} or (mime is None and raw is None):
-        return None
+        return None, {}
     config.pop("responseMimeType", None)
     read = schema.standard(raw)
-    return hub.OutputFormat(schema=read if isinstance(read, dict) else None)
+    own: Object = {key: config.pop(key) for key in OUTPUT_SCHEMAS if key in config}
+    return hub.OutputFormat(schema=read if isinstance(read, dict) else None), own

@@ -27,8 +27,11 @@ _HANDLED = frozenset({"type", "description", "enum", "const", "properties", "req
 _PORTABLE = frozenset({"$defs", "$ref", "additionalProperties", "anyOf", "default", "description", "enum", "items",
                        "maxItems", "maximum", "maxLength", "minItems", "minimum", "minLength", "oneOf", "pattern",
                        "prefixItems", "properties", "required", "title", "type", "uniqueItems"})  # fmt: skip
+_WHOLE_ONLY = frozenset({"allOf", "definitions", "nullable", "$anchor"})
+_EXCLUSIVE: Final = {"exclusiveMinimum": ("minimum", 1), "exclusiveMaximum": ("maximum", -1)}
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_COMBINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _SINGLE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 _SNAKE = {
     "any_of": "anyOf", "one_of": "oneOf", "all_of": "allOf", "min_items": "minItems", "max_items": "maxItems",
@@ -87,9 +90,51 @@ def _nullable(schema: Object) -> Object:
     return schema
 
 
+def plain(schema: Mapping[str, JSON]) -> Object:
+    """The schema without the name of its JSON schema version, which says nothing about the value."""
+    return {key: value for key, value in schema.items() if key != "$schema"}
+
+
 def portable(schema: Mapping[str, JSON]) -> bool:
-    """Whether recorded calls show that the API takes such a schema as it is."""
-    return all(set(node) <= _PORTABLE for node in _nodes(dict(schema), 0))
+    """Whether recorded calls show that the API takes such a schema as it is; references must come to an end."""
+    nodes = list(_nodes(dict(schema), 0))
+    if not all(set(node) <= _PORTABLE for node in nodes):
+        return False
+    return not any("$ref" in node for node in nodes) or not normalise(schema)[1] & {"$ref", "recursive $ref"}
+
+
+def trimmed(schema: Mapping[str, JSON]) -> tuple[Object, frozenset[str]] | None:
+    """The schema as JSON schema with no other keywords than :func:`portable` knows, and those given up that meant something.
+
+    None where the rest would not stand without them: the subset says more of such a schema.
+    """
+    nodes = list(_nodes(dict(schema), 0))
+    if any(_WHOLE_ONLY & node.keys() for node in nodes):
+        return None
+    given_up: set[str] = set()
+    result = _trim(dict(schema), given_up, 0)
+    if not isinstance(result, dict) or not portable(result):
+        return None
+    return result, frozenset(given_up)
+
+
+def _trim(schema: JSON, given_up: set[str], depth: int) -> JSON:
+    if not isinstance(schema, dict) or depth > _MAX_DEPTH:
+        return schema
+    result: Object = {}
+    for key, value in _inclusive(schema).items():
+        if key == "const":
+            result["enum"] = [value]
+        elif key not in _PORTABLE:
+            if key not in _ANNOTATIONS and not key.startswith("x-"):
+                given_up.add(key)
+        elif key in _MAPS and isinstance(value, dict):
+            result[key] = {name: _trim(inner, given_up, depth + 1) for name, inner in value.items()}
+        elif key in _LISTS and isinstance(value, list):
+            result[key] = [_trim(inner, given_up, depth + 1) for inner in value]
+        else:
+            result[key] = _trim(value, given_up, depth + 1) if key in _SINGLE else value
+    return result
 
 
 def _nodes(schema: JSON, depth: int) -> Iterator[Object]:
@@ -111,66 +156,66 @@ def _nodes(schema: JSON, depth: int) -> Iterator[Object]:
 def normalise(schema: Mapping[str, JSON]) -> tuple[Object, frozenset[str]]:
     """The schema in Gemini's subset, and the keywords with a meaning that were given up for it."""
     normaliser = _Normaliser(dict(schema))
-    return normaliser.node(dict(schema), (), 0), frozenset(normaliser.dropped)
+    return normaliser.node(dict(schema), 0), frozenset(normaliser.dropped)
 
 
 class _Normaliser:
     def __init__(self, root: Object) -> None:
         self._root = root
         self._left = _MAX_NODES
+        self._refs: dict[str, None] = {}
+        """The references that the current node stands in, outermost first."""
         self.dropped: set[str] = set()
 
-    def node(self, schema: JSON, refs: tuple[str, ...], depth: int) -> Object:
+    def node(self, schema: JSON, depth: int) -> Object:
         self._left -= 1
         if depth > _MAX_DEPTH or self._left < 0:
             self.dropped.add("deep nesting")
             return {"type": "object"}
         if not isinstance(schema, dict):
             return {"type": "string"}
-        flat, refs = self._flatten(schema, refs, depth)
-        if flat is None:
-            return _described({"type": "object"}, schema)
-        return self._write(flat, refs, depth)
+        outside = len(self._refs)
+        flat = self._flatten(schema, depth)
+        written = _described({"type": "object"}, schema) if flat is None else self._write(flat, depth)
+        while len(self._refs) > outside:
+            self._refs.popitem()
+        return written
 
-    def _flatten(self, schema: Object, refs: tuple[str, ...], depth: int) -> tuple[Object | None, tuple[str, ...]]:
+    def _flatten(self, schema: Object, depth: int) -> Object | None:
         """One object without references and alternatives; None for a reference that contains itself."""
+        if _COMBINING.isdisjoint(schema):
+            return schema
         flat = dict(schema)
-        if isinstance(ref := flat.pop("$ref", None), str):
-            if ref in refs:
+        while isinstance(ref := flat.pop("$ref", None), str):
+            self._left -= 1
+            if ref in self._refs or self._left < 0:
                 self.dropped.add("recursive $ref")
-                return None, refs
-            refs = (*refs, ref)
+                return None
+            self._refs[ref] = None
             resolved = self._resolve(ref)
             if resolved is None:
                 self.dropped.add("$ref")
             else:
                 flat = {**resolved, **flat}
-                if "$ref" in flat or any(key in flat for key in ("allOf", "anyOf", "oneOf")):
-                    return self._flatten(flat, refs, depth)
-        for part in _dicts(flat.pop("allOf", None)):
-            inner, refs = self._flatten(part, refs, depth + 1) if depth < _MAX_DEPTH else (None, refs)
-            flat = _merged(flat, inner or {"type": "object"})
+        parts = _dicts(flat.pop("allOf", None))
+        inner = [self._flatten(part, depth + 1) if depth < _MAX_DEPTH else None for part in parts]
+        flat = _merged(flat, *(part or {"type": "object"} for part in inner))
         for key in ("anyOf", "oneOf"):
             alternatives = _dicts(flat.pop(key, None))
             if alternatives and depth < _MAX_DEPTH:
-                flat, refs = self._fold(flat, alternatives, key, refs, depth)
-        return flat, refs
+                flat = self._fold(flat, alternatives, key, depth)
+        return flat
 
-    def _fold(
-        self, base: Object, alternatives: list[Object], key: str, refs: tuple[str, ...], depth: int
-    ) -> tuple[Object, tuple[str, ...]]:
+    def _fold(self, base: Object, alternatives: list[Object], key: str, depth: int) -> Object:
         """``base`` with its alternatives folded into the most telling one."""
-        flats: list[Object] = []
-        for alternative in alternatives:
-            flat, inner = self._flatten(alternative, refs, depth + 1)
-            refs = tuple(dict.fromkeys((*refs, *inner)))
-            flats.append({"type": "object"} if flat is None else flat)
+        read = [self._flatten(alternative, depth + 1) for alternative in alternatives]
+        flats: list[Object] = [{"type": "object"} if flat is None else flat for flat in read]
         solid = [flat for flat in flats if not _is_null(flat)]
         if len(solid) < len(flats):
             base = {**base, "nullable": True}
         if len(solid) > 1:
             solid = self._alike(solid, key)
-        return (_merged(base, solid[0]) if solid else base), refs
+        return _merged(base, *solid[:1])
 
     def _alike(self, alternatives: list[Object], key: str) -> list[Object]:
         kinds = [_kind(flat) for flat in alternatives]
@@ -182,13 +227,12 @@ class _Normaliser:
         self.dropped.add(key)
         if best != "object":
             return chosen
-        union: Object = {"type": "object"}
-        for flat in chosen:
-            union = _merged(union, {**flat, "required": []})
+        union = _merged({"type": "object"}, *({**flat, "required": []} for flat in chosen))
         common = set[str].intersection(*(set(_strings(flat.get("required"))) for flat in chosen))
         return [{**union, "required": cast("list[JSON]", sorted(common))}]
 
-    def _write(self, flat: Object, refs: tuple[str, ...], depth: int) -> Object:
+    def _write(self, flat: Object, depth: int) -> Object:
+        flat = _inclusive(flat)
         given_up = {key for key in flat if key not in _HANDLED and key not in _ANNOTATIONS and not key.startswith("x-")}
         if flat.get("additionalProperties") is False:
             given_up.discard("additionalProperties")
@@ -204,10 +248,10 @@ class _Normaliser:
             if kind in {"number", "integer"} and isinstance(bound, int | float) and not isinstance(bound, bool):
                 result[key] = bound
         if kind == "array":
-            result["items"] = self._items(flat, refs, depth)
+            result["items"] = self._items(flat, depth)
         properties = flat.get("properties")
         if kind == "object" and isinstance(properties, dict) and properties:
-            result["properties"] = {name: self.node(inner, refs, depth + 1) for name, inner in properties.items()}
+            result["properties"] = {name: self.node(inner, depth + 1) for name, inner in properties.items()}
             required = [name for name in dict.fromkeys(_strings(flat.get("required"))) if name in properties]
             if required:
                 result["required"] = cast("list[JSON]", required)
@@ -226,15 +270,15 @@ class _Normaliser:
         elif others:
             self.dropped.add("enum of other than strings")
 
-    def _items(self, flat: Object, refs: tuple[str, ...], depth: int) -> Object:
+    def _items(self, flat: Object, depth: int) -> Object:
         items = flat.get("items")
         positions = _dicts(flat.get("prefixItems")) or (_dicts(items) if isinstance(items, list) else [])
         if positions:
             self.dropped.add("prefixItems")
             return self.node(
-                {"anyOf": cast("list[JSON]", positions)} if len(positions) > 1 else positions[0], refs, depth + 1
+                {"anyOf": cast("list[JSON]", positions)} if len(positions) > 1 else positions[0], depth + 1
             )
-        return self.node(items, refs, depth + 1)
+        return self.node(items, depth + 1)
 
     def _resolve(self, ref: str) -> Object | None:
         if not ref.startswith("#"):
@@ -249,6 +293,19 @@ class _Normaliser:
             else:
                 return None
         return found if isinstance(found, dict) else None
+
+
+def _inclusive(schema: Object) -> Object:
+    """Exclusive bounds of whole numbers in the words that are taken."""
+    if schema.get("type") != "integer" or _EXCLUSIVE.keys().isdisjoint(schema):
+        return schema
+    result = dict(schema)
+    for word, (bound, step) in _EXCLUSIVE.items():
+        value = schema.get(word)
+        if type(value) is int and bound not in schema:
+            del result[word]
+            result[bound] = value + step
+    return result
 
 
 def _dicts(value: JSON) -> list[Object]:
@@ -274,8 +331,10 @@ def _choices(flat: Object) -> list[JSON] | None:
 
 def _types(flat: Object) -> list[str]:
     kind = flat.get("type")
-    named = [kind] if isinstance(kind, str) else _strings(kind)
-    return [name.lower() for name in named if name.lower() in _TYPES]
+    if isinstance(kind, str):
+        name = kind.lower()
+        return [name] if name in _TYPES else []
+    return [name.lower() for name in _strings(kind) if name.lower() in _TYPES]
 
 
 def _has_null(flat: Object) -> bool:
@@ -307,13 +366,19 @@ def _kind(flat: Object) -> str:
             return "string"
 
 
-def _merged(base: Object, more: Object) -> Object:
-    """Both at once, as ``allOf`` means it; what ``base`` says itself stays."""
-    result = {**more, **base}
-    ours, theirs = base.get("properties"), more.get("properties")
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        result["properties"] = {**theirs, **ours}
-    required = dict.fromkeys((*_strings(base.get("required")), *_strings(more.get("required"))))
+def _merged(base: Object, *more: Object) -> Object:
+    """All at once, as ``allOf`` means it; what an earlier one says itself stays."""
+    if not more:
+        return base
+    result: Object = {}
+    properties: Object = {}
+    for one in (*reversed(more), base):
+        result |= one
+        named = one.get("properties")
+        properties |= named if isinstance(named, dict) else {}
+    if isinstance(result.get("properties"), dict):
+        result["properties"] = properties
+    required = dict.fromkeys(name for one in (base, *more) for name in _strings(one.get("required")))
     if required:
         result["required"] = cast("list[JSON]", list(required))
     return result

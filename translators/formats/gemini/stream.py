@@ -6,7 +6,7 @@ signature on the thought's last piece, which is therefore held back until the ne
 wait for the one that was started before them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
@@ -18,14 +18,15 @@ from translators.formats.gemini.errors import error_document, parse_error_object
 from translators.formats.gemini.media import render_media
 from translators.formats.gemini.render import call_object
 from translators.formats.gemini.wire import NAME, Object, dumps, loads, lose
+from translators.framing.frame_parser import FrameParser
 from translators.framing.json_array import JSONArrayDecoder
-from translators.framing.sse import SSEDecoder
+from translators.framing.sse import SSEDecoder, SSEEvent
 from translators.framing.sse import encode as encode_sse
 from translators.hub import JSON, Loss
 from translators.signatures import wrap
 
 
-class GeminiStreamParser:
+class GeminiStreamParser(FrameParser[SSEEvent | bytes]):
     def __init__(self, origin: str, *, wrapped: bool = False) -> None:
         self._reader = AnswerReader(origin)
         self._wrapped = wrapped
@@ -33,7 +34,7 @@ class GeminiStreamParser:
         self._head = b""
         self._failed = False
 
-    def feed(self, data: bytes) -> list[hub.Event]:
+    def _decode(self, data: bytes) -> Sequence[SSEEvent | bytes]:
         if self._framing is None:
             self._head += data
             start = self._head.lstrip()
@@ -41,23 +42,18 @@ class GeminiStreamParser:
                 return []
             self._framing = JSONArrayDecoder() if start[:1] in {b"[", b"{"} else SSEDecoder()
             data, self._head = self._head, b""
-        events: list[hub.Event] = []
-        for item in self._framing.feed(data):
-            events += self._chunk(item if isinstance(item, bytes) else item.data)
-        return events
+        return self._framing.feed(data)
 
-    def close(self) -> list[hub.Event]:
-        events: list[hub.Event] = []
+    def _take(self, frame: SSEEvent | bytes, events: list[hub.Event]) -> None:
+        events += self._chunk(frame if isinstance(frame, bytes) else frame.data)
+
+    def _end(self, events: list[hub.Event]) -> None:
         if isinstance(self._framing, SSEDecoder):
-            try:
-                for event in self._framing.close():
-                    events += self._chunk(event.data)
-            except FormatError:
-                pass  # the last event was cut off in the middle, which the missing finish reason says
-        if self._failed:
-            return events
-        self._failed = True
-        return events + self._reader.finish()
+            for data in _whole(self._framing):
+                events += self._chunk(data)
+        if not self._failed:
+            self._failed = True
+            events += self._reader.finish()
 
     def _chunk(self, data: bytes | str) -> list[hub.Event]:
         if self._failed or not data.strip() or data == "[DONE]":
@@ -70,6 +66,17 @@ class GeminiStreamParser:
         return self._reader.read(answer_of(document, wrapped=self._wrapped))
 
 
+def _whole(framing: SSEDecoder) -> list[str]:
+    """The last event when only its blank line is missing; of one that was cut, the missing finish reason tells."""
+    try:
+        left = [event.data for event in framing.close()]
+        for data in left:
+            loads(data, "a chunk of the stream", status_hint=502)
+    except FormatError:
+        return []
+    return left
+
+
 @dataclass(slots=True)
 class _Open:
     part: hub.AnswerPart
@@ -80,7 +87,7 @@ class _Open:
     signature: hub.Signature | None = None
     extra: dict[str, JSON] = field(default_factory=dict[str, JSON])
     citations: list[hub.Citation] = field(default_factory=list[hub.Citation])
-    signed: bool = False
+    marked: bool = False
     """Whether the text's signature is out."""
     ended: bool = False
 
@@ -180,10 +187,10 @@ class GeminiStreamRenderer:
     def _text(self, head: _Open) -> list[Object]:
         if is_feedback(head.part):
             return []
-        signature: JSON = None
-        if not head.signed:
-            signature = head.extra.get("thoughtSignature", _first_signature(head.part))
-            head.signed = signature is not None
+        marks: Object = {}
+        if not head.marked:
+            marks = {**head.part.extra.get(NAME, {}), **head.extra} if isinstance(head.part, hub.Text) else {}
+            head.marked = "thoughtSignature" in marks
         text = "".join(head.text)
         head.text.clear()
         if text:
@@ -193,9 +200,7 @@ class GeminiStreamRenderer:
             citations = [*(head.part.citations if isinstance(head.part, hub.Text) else ()), *head.citations]
             self._cited += [(citation, everything, self._bytes_before) for citation in citations]
             self._bytes_before += len(everything.encode(errors="surrogatepass"))
-        if not text and signature is None:
-            return []
-        return [{"text": text, **({"thoughtSignature": signature} if signature is not None else {})}]
+        return [{"text": text, **marks}] if text or "thoughtSignature" in marks else []
 
     def _thought(self, head: _Open) -> list[Object]:
         if not head.ended:
@@ -276,23 +281,17 @@ def end_fields(
     return candidate, {key: value for key, value in extra.items() if key in TOP_LEVEL}
 
 
-def _first_signature(part: hub.AnswerPart) -> JSON:
-    return part.extra.get(NAME, {}).get("thoughtSignature") if isinstance(part, hub.Text) else None
-
-
 def is_feedback(part: hub.AnswerPart) -> bool:
     """Whether the part came from ``promptFeedback``, which is rendered as a whole beside the candidates."""
     return isinstance(part, hub.Refusal) and "blockReason" in part.extra.get(NAME, {})
 
 
-def render_part(part: hub.AnswerPart, own: str, losses: list[Loss]) -> Object | None:  # noqa: C901 - one case per part
+def render_part(part: hub.AnswerPart, own: str, losses: list[Loss]) -> Object | None:
     """A whole part of an answer; None when there is nothing to say, or no way to say it."""
     match part:
         case hub.Text(text, extra=extra):
-            signature = extra.get(NAME, {}).get("thoughtSignature")
-            if not text and signature is None:
-                return None
-            return {"text": text, **({"thoughtSignature": signature} if signature is not None else {})}
+            marks = extra.get(NAME, {})
+            return {"text": text, **marks} if text or "thoughtSignature" in marks else None
         case hub.Refusal(text):
             return {"text": text} if text and not is_feedback(part) else None
         case hub.Thinking(text, signature):

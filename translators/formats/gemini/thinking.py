@@ -32,6 +32,8 @@ _GENERATIONS: Final = (
     _Generation(re.compile(r"gemini-2\.5"), "budget", 0, 24576),
     _Generation(re.compile(r"gemini-3-pro"), "level", levels=("low", "high")),
     _Generation(re.compile(r"gemini-3\.\d+-pro"), "level", levels=("low", "medium", "high")),
+    # Behind Antigravity.
+    _Generation(re.compile(r"claude"), "budget", 1024, 32000),
     _Generation(re.compile(r""), "level"),
 )
 _BUDGETS: Final[dict[_Effort, int]] = {
@@ -54,7 +56,7 @@ def render_thinking(reasoning: hub.Reasoning, model: str, losses: list[hub.Loss]
     if "thinkingLevel" in config:
         return config
     if generation.style == "level" and reasoning.effort is not None:
-        config["thinkingLevel"] = _nearest(reasoning.effort, generation.levels)
+        config["thinkingLevel"] = _nearest(reasoning.effort, generation.levels, losses)
         if reasoning.budget is not None:
             lose(losses, "reasoning.budget", "Gemini takes a thinking level or a budget, not both")
         return config
@@ -80,6 +82,9 @@ def _within(budget: int, generation: _Generation, losses: list[hub.Loss]) -> int
     return kept
 
 
-def _nearest(effort: _Effort, levels: tuple[str, ...]) -> str:
+def _nearest(effort: _Effort, levels: tuple[str, ...], losses: list[hub.Loss]) -> str:
     wanted = _RANK.index(effort)
-    return min(levels, key=lambda level: (abs(_RANK.index(level) - wanted), -_RANK.index(level)))
+    nearest = min(levels, key=lambda level: (abs(_RANK.index(level) - wanted), -_RANK.index(level)))
+    if nearest != effort:
+        lose(losses, "reasoning.effort", f"the model knows no effort {effort!r}; {nearest!r} is the nearest")
+    return nearest

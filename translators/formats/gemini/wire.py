@@ -5,21 +5,22 @@ Google's servers take every field of a request in camelCase and in snake_case, a
 the client's own and are never respelled. Unknown names stay as they were.
 """
 
-import json
 import re
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-import orjson
-
+from translators import jsonvalue
 from translators.errors import FormatError
 from translators.hub import JSON, Loss
 
 NAME = "gemini"
 """The key of extras and opaque parts, also for Code Assist: inside its envelope it speaks the same language."""
+ENVELOPES = ("gemini-cli", "antigravity")
+"""The keys of what stood in the envelope around a request."""
 FAMILY = frozenset({"gemini", "gemini-cli"})
 """Formats whose thought signatures are Google's own."""
+NO_SIGNATURE = "skip_thought_signature_validator"
+"""Google's documented word for a call that another model has made."""
 BASE_PATH = "/v1beta/models"
 
 type Object = dict[str, JSON]
@@ -28,6 +29,7 @@ _NAMES = (
     "allowedFunctionNames audioTimestamp cachedContent candidateCount codeExecution codeExecutionResult computerUse "
     "displayName enableEnhancedCivicAnswers executableCode fileData fileSearch fileUri frequencyPenalty functionCall "
     "functionCallingConfig functionDeclarations functionResponse generateContentRequest generationConfig googleMaps "
+    "boolValue jsonPath nullValue numberValue partialArgs stringValue streamFunctionCallArguments "
     "googleSearch googleSearchRetrieval imageConfig includeServerSideToolInvocations includeThoughts inlineData "
     "maxOutputTokens mcpServers mediaResolution mimeType parametersJsonSchema presencePenalty responseJsonSchema "
     "responseLogprobs responseMimeType responseModalities responseSchema retrievalConfig safetySettings serviceTier "
@@ -43,26 +45,12 @@ _TARGET = re.compile(
 
 
 def loads(data: bytes | str, what: str, *, status_hint: int = 400) -> JSON:
-    """Raises FormatError; takes lone surrogates, which models do write and orjson refuses."""
-    try:
-        return cast("JSON", orjson.loads(data))
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return cast("JSON", json.loads(data))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{what} is not JSON: {error}", status_hint=status_hint) from error
+    """Raises FormatError."""
+    return jsonvalue.read(data, what, status_hint)
 
 
 def dumps(value: JSON) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # lone surrogates
-        pass
-    try:
-        return json.dumps(value, separators=(",", ":")).encode()
-    except RecursionError as error:
-        raise FormatError("the document is nested too deeply") from error
+    return jsonvalue.write(value)
 
 
 def spelled(value: Object) -> Object:

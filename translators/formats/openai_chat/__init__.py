@@ -1,14 +1,14 @@
 """The chat-completions format of OpenAI, and of the many who speak a dialect of it.
 
-Where what lives: ``request_parse`` and ``request_render`` (with ``request_tools``), ``response``, ``stream_parser`` (with
-``stream_calls`` and ``think_tags``), ``stream_renderer``, ``errors`` (with ``error_words``); shared by both directions are
+Where what lives: ``request_parse`` and ``request_render`` (with ``request_tools``,
+``request_output`` and ``request_reasoning``), ``response``, ``stream_parser`` (with
+``stream_calls``), ``stream_renderer``, ``errors`` (with ``error_words``); shared by both directions are
 ``content``, ``reasoning``, ``tool_calls``, ``citations``, ``usage`` and ``values``.
 
 Dialects are told apart by what they send, never by who sends it; what an upstream tolerates is in its ``Profile``.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from translators import hub
 from translators.format import Profile, ToolRules, WireRequest, WireResponse
@@ -18,14 +18,17 @@ from translators.formats.openai_chat.response import parse_response, render_resp
 from translators.formats.openai_chat.stream_parser import ChatStreamParser
 from translators.formats.openai_chat.stream_renderer import ChatStreamRenderer
 from translators.formats.openai_chat.values import NAME
-from translators.jsontext import member, replace_member
+from translators.model_in_body import ModelInBody
+from translators.signatures import Reader
 
 
-class OpenAIChat:
+class OpenAIChat(ModelInBody):
     name = NAME
     base_path = request_render.PATH
-    tool_rules = ToolRules()
-    """No custom tools: OpenAI has them in chat, hardly any dialect does, and a function does the same everywhere."""
+    tool_rules = ToolRules(id_pattern=r".{1,40}")
+    """No custom tools: OpenAI has them in chat, hardly any dialect does, and a function does the same everywhere.
+
+    OpenAI refuses a longer id of a call."""
 
     def parse_request(self, wire: WireRequest) -> hub.Request:
         return request_parse.parse_request(wire)
@@ -51,18 +54,8 @@ class OpenAIChat:
     def render_error(self, failure: hub.Failure) -> WireResponse:
         return errors.render_error(failure)
 
-    def retarget(self, wire: WireRequest, model: str) -> WireRequest:
-        body = replace_member(wire.body, "model", model)
-        return wire if body is None else replace(wire, body=body)
-
-    def asks_stream(self, wire: WireRequest) -> bool:
-        return member(wire.body, "stream") is True
-
     def model_of(self, wire: WireRequest) -> str | None:
-        model = member(wire.body, "model")
-        if isinstance(model, str) and model:
-            return model
-        return request_parse.model_in_path(wire.path)
+        return super().model_of(wire) or request_parse.model_in_path(wire.path)
 
-    def disown(self, wire: WireRequest) -> WireRequest:
-        return disown(wire)
+    def disown(self, wire: WireRequest, reader: Reader | None = None) -> WireRequest:
+        return disown(wire, reader or Reader(self.name))

@@ -44,15 +44,16 @@ def parse_search_results(answer: Mapping[str, JSON]) -> list[Citation]:
     return [Citation(url=url) for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
 
 
-def render_annotation(citation: Citation) -> JSON | None:
-    """None for a citation without address: chat annotations are links."""
+def render_annotation(citation: Citation, before: int = 0) -> JSON | None:
+    """None for a citation without address: chat annotations are links. ``before``: characters before the cited part."""
     if citation.url is None:
         return None
+    placed = citation.start is not None and citation.end is not None
     link: dict[str, JSON] = {
         "url": citation.url,
         "title": citation.title or "",
-        "start_index": citation.start or 0,
-        "end_index": citation.end or 0,
+        "start_index": before + (citation.start or 0) if placed else 0,
+        "end_index": before + (citation.end or 0) if placed else 0,
     }
     if citation.quote is not None:
         link["content"] = citation.quote

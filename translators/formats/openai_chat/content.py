@@ -5,7 +5,6 @@ A part type that nobody else knows becomes ``Opaque`` and goes back as it came. 
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Literal
 
@@ -98,7 +97,7 @@ def _parse_link(item: Mapping[str, JSON], kind: str) -> Media | None:
     if not url:
         return None
     also = rest(link, frozenset({"url"}))
-    if kind == "document_url":
+    if kind in ("document_url", "video_url"):
         also["type"] = kind
     return _located(_KINDS[kind], url, None, _beside(item, also=also))
 
@@ -134,7 +133,13 @@ def render_media(media: Media, profile: Profile, path: str, losses: list[Loss]) 
     if media.kind == "image" and not profile.images:
         losses.append(Loss(path, "The model cannot see images."))
         return None
+    if media.kind == "video" and not (profile.video or NAME in media.extra):
+        losses.append(Loss(path, "The model cannot watch a video."))
+        return None
     if media.kind == "audio":
+        if not profile.audio:
+            losses.append(Loss(path, "The model cannot hear."))
+            return None
         if media.file_id is not None:
             losses.append(Loss(path, "Chat completions cannot name an uploaded sound."))
             return None
@@ -179,5 +184,5 @@ def _plain_text(media: Media) -> str | None:
         return None
     try:
         return base64.b64decode(media.data).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return None

@@ -81,6 +81,18 @@ BY_CODE: dict[str, FailureKind] = {
     "1309": "billing",
     "1310": "quota",
     "1312": "overloaded",
+    "1316": "quota",
+    "1317": "quota",
+    "1318": "quota",
+    "1319": "quota",
+    "1320": "quota",
+    "1321": "quota",
+    # iFlow
+    "435": "not_found",
+    "439": "authentication",
+    "449": "rate_limit",
+    # Copilot
+    "user_weekly_rate_limited": "quota",
 }
 BY_MINIMAX_CODE: dict[str, FailureKind] = {
     "1001": "timeout",
@@ -144,6 +156,9 @@ LIMIT_KINDS: dict[FailureKind, int] = {
     "cut": 502,
 }
 """The status that an error should have had which came with a 200."""
+
+OF_A_DAY = re.compile(r"(?:tokens|requests) per day|\b(?:TPD|RPD)\b|PerDay", re.IGNORECASE)
+"""A limit that is called a rate limit and is a quota, unless it is back in a moment."""
 
 _REFUSED = frozenset({400, 403, 413, 422, 429, 500})
 BY_WORDING: tuple[tuple[FailureKind, re.Pattern[str], frozenset[int]], ...] = (

@@ -21,17 +21,20 @@ from translators.formats.openai_chat.error_words import (
     BY_STATUS,
     BY_WORDING,
     LIMIT_KINDS,
+    OF_A_DAY,
 )
 from translators.formats.openai_chat.usage import BROKEN
 from translators.formats.openai_chat.values import dump, integer, load, number, object_at, objects_at, text
 from translators.hub import JSON, Failure, FailureKind
 
 _LONGEST = 2000
+_PATIENCE = 60.0
+"""Seconds. What is back sooner is a throttle, whatever it is counted by."""
 _DURATION = re.compile(
     r"(\d+(?:\.\d+)?)\s*(ms|milliseconds?|hours?|h|minutes?|min|m|seconds?|sec|s|days?|d)(?![a-z])", re.IGNORECASE
 )
 _WAIT = re.compile(
-    r"(?:try again|retry|retry after|resets?|available again)\s*(?:after|in)\s*:?\s*"
+    r"(?:(?:try again|retry|retry after|resets?|available again)\s*(?:after|in)|please wait)\s*:?\s*"
     r"((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|hours?|h|minutes?|min|m|seconds?|sec|s|days?|d)(?![a-z])[\s,]*(?:and\s+)?)+)",
     re.IGNORECASE,
 )
@@ -74,6 +77,8 @@ def parse_failure(status: int, headers: Mapping[str, str], answer: dict[str, JSO
     kind = BY_MINIMAX_CODE.get(code) if "status_msg" in error else None
     kind = kind or _kind(meant, code, kind_word, message)
     wait = _retry_after(headers, error, message)
+    if kind == "rate_limit" and OF_A_DAY.search(message) and (wait is None or wait > _PATIENCE):
+        kind = "quota"
     return Failure(kind, message, meant or LIMIT_KINDS.get(kind, 502), code or kind_word or None, wait, answer)
 
 
@@ -99,6 +104,8 @@ def _looks_failed(answer: Mapping[str, JSON]) -> bool:
     if text(answer, "object") == "error" or text(answer, "type") == "error" or objects_at(answer, "errors"):
         return True
     said = _message(answer)
+    if said and text(answer, "status").isdecimal():  # iFlow
+        return True
     return bool(said) and "choices" not in answer and any(name in answer for name in ("code", "error_code", "detail"))
 
 

@@ -1,34 +1,31 @@
 """Says once for every kind of vendor field in a request that chat completions have no place for it."""
 
-from collections.abc import Iterator
-
+from translators.dropped import dropped, extras
+from translators.format import Profile
 from translators.formats.openai_chat.values import NAME
-from translators.hub import Extra, Loss, Media, Opaque, Request, Text, Tool, ToolResult
+from translators.hub import Extra, Loss, Request, Text, ToolCall, ToolResult
+from translators.kin import inherited
 
 
-def foreign_losses(request: Request) -> list[Loss]:
+def foreign_losses(request: Request, profile: Profile) -> list[Loss]:
     losses: dict[tuple[str, str], Loss] = {}
-    for path, extras in _extras(request):
-        for format_name, fields in extras.items():
-            for name in fields:
-                if format_name != NAME and (format_name, name) not in losses:
-                    place = f"{path}.{name}" if path else name
-                    losses[format_name, name] = Loss(place, f"Only {format_name} has {name!r}.")
+    kept = inherited(request.extra, NAME)
+    for path, extra, holder in extras(request):
+        cached = profile.cache_control and isinstance(holder, Text | ToolResult)
+        for format_name, name in dropped(_unmarked(extra) if cached else extra, NAME):
+            if (format_name, name) in losses or (not path and name in kept):
+                continue
+            place = f"{path}.{name}" if path else name
+            losses[format_name, name] = Loss(place, f"Only {format_name} has {name!r}.")
+        if isinstance(holder, ToolCall) and holder.signature is not None and holder.signature.origin != NAME:
+            signature = Loss(f"{path}.signature", "The signature of this tool call is another vendor's.")
+            losses.setdefault((holder.signature.origin, "signature"), signature)
     return list(losses.values())
 
 
-def _extras(request: Request) -> Iterator[tuple[str, Extra]]:
-    yield "", request.extra
-    for place, tool in enumerate(request.tools):
-        if isinstance(tool, Tool):
-            yield f"tools[{place}]", tool.extra
-    for place, message in enumerate(request.messages):
-        yield f"messages[{place}]", message.extra
-        for number, part in enumerate(message.parts):
-            if isinstance(part, Opaque):
-                continue
-            yield f"messages[{place}].parts[{number}]", part.extra
-            if isinstance(part, ToolResult):
-                for inner in part.parts:
-                    if isinstance(inner, Text | Media):
-                        yield f"messages[{place}].parts[{number}]", inner.extra
+def _unmarked(extra: Extra) -> Extra:
+    """The extras without the breakpoint of the prompt cache, which is sent."""
+    return {
+        origin: {name: value for name, value in fields.items() if name != "cache_control"}
+        for origin, fields in extra.items()
+    }

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
-from translators.formats.openai_chat.values import NAME, dump, extra, objects_at, own, text
+from translators.formats.openai_chat.values import NAME, dump, extra, integer, objects_at, own, text
 from translators.hub import JSON, Extra, Signature, Thinking
 from translators.signatures import is_ours, unwrap, wrap
 
+_JOINED = frozenset({"text", "summary", "data", "signature"})
 FIELDS = frozenset({"reasoning_content", "reasoning", "reasoning_details"})
 
 
@@ -53,21 +54,44 @@ def parse_thinking(source: Mapping[str, JSON]) -> Thinking | None:
     return Thinking(said, signature, redacted=not said, extra=kept)
 
 
-def merged_details(known: list[dict[str, JSON]], more: Iterable[dict[str, JSON]]) -> list[dict[str, JSON]]:
+class Details:
     """Details of a stream put together: pieces of the same type and index are one, their texts joined."""
-    for piece in more:
-        whole = next((d for d in known if all(d.get(key) == piece.get(key) for key in ("type", "index"))), None)
-        if whole is None or piece.get("index") is None:
-            known.append(dict(piece))
-            continue
+
+    def __init__(self) -> None:
+        self._found: list[dict[str, JSON]] = []
+        self._places: dict[tuple[str, int], int] = {}
+        self._texts: dict[tuple[int, str], list[str]] = {}
+        """The pieces of a field of one detail."""
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, pieces: Iterable[dict[str, JSON]]) -> None:
+        for piece in pieces:
+            index = integer(piece, "index")
+            place = len(self._found)
+            if index is not None:
+                place = self._places.setdefault((text(piece, "type"), index), place)
+            if place == len(self._found):
+                self._found.append({})
+            self._merge(place, piece)
+
+    def take(self) -> list[dict[str, JSON]]:
+        """What has come since the last time."""
+        for (place, key), pieces in self._texts.items():
+            self._found[place][key] = "".join(pieces)
+        found = self._found
+        self._found, self._places, self._texts = [], {}, {}
+        return found
+
+    def _merge(self, place: int, piece: dict[str, JSON]) -> None:
+        whole = self._found[place]
         for key, value in piece.items():
-            before = whole.get(key)
-            joins = key in ("text", "summary", "data", "signature") and isinstance(before, str)
-            if joins and isinstance(before, str) and isinstance(value, str):
-                whole[key] = before + value
-            elif value is not None:
+            if key in _JOINED and isinstance(value, str):
+                whole.setdefault(key, value)
+                self._texts.setdefault((place, key), []).append(value)
+            elif value is not None or key not in whole:
                 whole[key] = value
-    return known
 
 
 def joined_text(parts: Sequence[Thinking]) -> str:
@@ -86,12 +110,17 @@ def upstream_details(parts: Sequence[Thinking]) -> list[JSON]:
     return found
 
 
-def client_details(parts: Sequence[Thinking]) -> list[JSON]:
-    """What a client gets to keep: own details as they came, other formats' signatures wrapped."""
+def client_details(parts: Sequence[Thinking], before: int = 0) -> list[JSON]:
+    """What a client gets to keep: own details as they came, other formats' signatures wrapped.
+
+    ``before``: how many details the answer has already; a second one of the same number would be added to the first.
+    """
     found: list[JSON] = []
     for part in parts:
         if part.signature is not None and part.signature.origin != NAME:
-            found.append({"type": "reasoning.encrypted", "data": wrap(part.signature, NAME), "index": len(found)})
+            found.append(
+                {"type": "reasoning.encrypted", "data": wrap(part.signature, NAME), "index": before + len(found)}
+            )
         else:
             found += upstream_details((part,))
     return found

@@ -15,6 +15,7 @@ from translators.formats.openai_chat.reasoning import FIELDS, parse_thinking
 from translators.formats.openai_chat.tool_calls import parse_tool_calls
 from translators.formats.openai_chat.values import (
     NAME,
+    STRICT,
     extra,
     flag,
     integer,
@@ -51,9 +52,11 @@ EFFORTS: dict[str, Effort] = {effort: effort for effort in get_args(Effort.__val
 _FIELDS = frozenset({
     "model", "messages", "tools", "functions", "tool_choice", "function_call", "parallel_tool_calls", "max_tokens",
     "max_completion_tokens", "temperature", "top_p", "stop", "seed", "n", "presence_penalty", "frequency_penalty",
-    "logprobs", "top_logprobs", "reasoning_effort", "reasoning", "thinking", "response_format", "verbosity", "user",
+    "logprobs", "top_logprobs", "reasoning_effort", "reasoning", "thinking", "enable_thinking",
+    "thinking_budget", "response_format", "verbosity", "user",
     "prompt_cache_key", "service_tier", "stream", "stream_options", "web_search_options",
 })  # fmt: skip
+_REASONING = ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget")
 _MESSAGE_FIELDS = frozenset({"role", "content", "tool_calls", "function_call", "refusal"}) | FIELDS
 _RESULT_FIELDS = frozenset({"role", "content", "tool_call_id"})  # a name goes back only to whom it came from
 _SERVER_KINDS = {
@@ -155,7 +158,7 @@ def _parse_message(item: Mapping[str, JSON], role: str, place: int, legacy_ids: 
     match role:
         case "system" | "developer" | "user":
             return Message(role, parse_content(item.get("content")), kept)
-        case "assistant":
+        case "assistant" | "model":  # Google's word for it
             parts: list[Part] = []
             if (thinking := parse_thinking(item)) is not None:
                 parts.append(thinking)
@@ -223,6 +226,8 @@ def _parse_function(function: Mapping[str, JSON], beside: dict[str, JSON]) -> To
     schema = function.get("parameters")
     known = frozenset({"type", "name", "description", "parameters", "strict"})
     kept = beside | ({"function": inner} if (inner := rest(function, known)) else {})
+    if function.get("strict") is True:
+        kept |= {STRICT: True}
     return Tool(
         name=text(function, "name"),
         description=text(function, "description") or None,
@@ -286,25 +291,24 @@ def _parse_output(form: dict[str, JSON], more: dict[str, JSON]) -> OutputFormat 
 
 
 def _parse_reasoning(body: Mapping[str, JSON]) -> Reasoning | None:
-    """OpenAI's effort, OpenRouter's ``reasoning`` and the ``thinking`` switch of GLM, DeepSeek and Kimi."""
-    said: dict[str, JSON] = {
-        name: value for name in ("reasoning_effort", "reasoning", "thinking") if (value := body.get(name)) is not None
-    }
+    """OpenAI's effort, OpenRouter's ``reasoning``, the ``thinking`` switch of GLM, DeepSeek and Kimi, and Qwen's."""
+    said: dict[str, JSON] = {name: value for name in _REASONING if (value := body.get(name)) is not None}
     if not said:
         return None
-    router, switch = object_at(body, "reasoning"), object_at(body, "thinking")
+    router, switch, on = object_at(body, "reasoning"), object_at(body, "thinking"), flag(body, "enable_thinking")
     effort = EFFORTS.get(text(body, "reasoning_effort") or text(router, "effort"))
-    budget = integer(router, "max_tokens")
-    if budget is None:
-        budget = integer(switch, "budget_tokens")
-    if effort is None and (text(switch, "type") == "disabled" or router.get("enabled") is False):
+    budgets = (integer(router, "max_tokens"), integer(switch, "budget_tokens"), integer(body, "thinking_budget"))
+    budget = next((tokens for tokens in budgets if tokens is not None), None)
+    off = text(switch, "type") == "disabled" or router.get("enabled") is False or on is False
+    if effort is None and off:
         effort = "none"
+    asks = text(switch, "type") in ("adaptive", "enabled") or router.get("enabled") is True or on is True
     hidden = flag(router, "exclude")
     plain = set(said) == {"reasoning_effort"} and effort is not None and effort != "max"
     return Reasoning(
         effort=effort,
         budget=budget,
-        adaptive=text(switch, "type") in ("adaptive", "enabled") and budget is None and effort is None,
+        adaptive=asks and budget is None and effort is None,
         visible=None if hidden is None else not hidden,
         extra={} if plain else extra(said),
     )

@@ -7,14 +7,18 @@ the rest of it. Tool messages carry text alone, so media of results follow in a 
 from collections.abc import Iterable, Sequence
 from typing import Literal, assert_never
 
+from translators.cache_key import session_key
+from translators.dropped import word_of
 from translators.format import Profile, WireRequest
 from translators.formats.openai_chat.content import render_media
 from translators.formats.openai_chat.foreign import foreign_losses
 from translators.formats.openai_chat.reasoning import joined_text, upstream_details
+from translators.formats.openai_chat.request_output import render_output
 from translators.formats.openai_chat.request_parse import LEGACY
+from translators.formats.openai_chat.request_reasoning import render_reasoning
 from translators.formats.openai_chat.request_tools import render_tools
 from translators.formats.openai_chat.tool_calls import render_call
-from translators.formats.openai_chat.values import CHOICE, MESSAGE, NAME, dump, own
+from translators.formats.openai_chat.values import CHOICE, MESSAGE, NAME, dump, objects_at, own
 from translators.hub import (
     JSON,
     Extra,
@@ -22,9 +26,7 @@ from translators.hub import (
     Media,
     Message,
     Opaque,
-    OutputFormat,
     Part,
-    Reasoning,
     Refusal,
     Request,
     Text,
@@ -33,26 +35,32 @@ from translators.hub import (
     ToolReference,
     ToolResult,
 )
+from translators.kin import cache_control, inherited
 
 PATH = "/v1/chat/completions"
 
 _TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "on_demand", "performance"})
 _LONGEST_USER = 64  # OpenAI refuses longer ones; Claude Code's are, and hold the account besides
-_BUDGETS: tuple[tuple[int, str], ...] = ((0, "none"), (4096, "low"), (16384, "medium"))
+_TAKES_TURNS = frozenset({"user", "assistant"})
 _OURS = frozenset({LEGACY, CHOICE, MESSAGE, "stream_options"})
 
 
 def render_request(request: Request, profile: Profile, losses: list[Loss]) -> WireRequest:
-    body: dict[str, JSON] = {"model": request.model, "messages": _Messages(profile, losses).render(request.messages)}
+    output = render_output(request.output, profile, losses)
+    messages = _Messages(profile, losses).render(request.messages, output.instructions)
+    body: dict[str, JSON] = {"model": request.model, "messages": messages}
     body |= render_tools(request, profile, losses)
     body |= _render_limits(request, profile, losses)
-    body |= _render_reasoning(request.reasoning, profile, losses)
-    body |= _render_output(request.output)
-    body |= _render_identity(request, losses)
-    losses += foreign_losses(request)
+    forced = body.get("tool_choice") not in (None, "auto", "none")
+    body |= render_reasoning(request.reasoning, profile, losses, forced=forced)
+    body |= output.fields
+    body |= _render_identity(request, profile, losses)
+    losses += foreign_losses(request, profile)
     more = own(request.extra)
+    kin = inherited(request.extra, NAME)
+    body |= {name: value for name, value in kin.items() if name != "store" or value is True}
     body |= {name: value for name, value in more.items() if name not in _OURS}
-    if request.top_k is not None and "top_k" not in more:
+    if request.top_k is not None and not profile.top_k and "top_k" not in more:
         losses.append(Loss("top_k", "Chat completions have no top_k."))
     for name in sorted(profile.omit & body.keys()):
         del body[name]
@@ -81,12 +89,17 @@ def _render_limits(request: Request, profile: Profile, losses: list[Loss]) -> di
     if n is not None and n > 1:
         n = None
         losses.append(Loss("n", "Only one answer per call is translated."))
+    stops: list[JSON] = [*request.stop]
+    if profile.max_stops is not None and len(stops) > profile.max_stops:
+        losses.append(Loss("stop", f"The provider takes at most {profile.max_stops} stop sequences."))
+        del stops[profile.max_stops :]
     values: dict[str, JSON] = {
         profile.max_tokens_field: limit,
-        "temperature": request.temperature,
+        "temperature": _temperature(request.temperature, profile, losses),
         "top_p": request.top_p,
-        "stop": list(request.stop) or None,
-        "seed": request.seed,
+        "top_k": request.top_k if profile.top_k else None,
+        "stop": stops or None,
+        profile.seed_field: request.seed,
         "n": n,
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,
@@ -97,7 +110,14 @@ def _render_limits(request: Request, profile: Profile, losses: list[Loss]) -> di
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _render_identity(request: Request, losses: list[Loss]) -> dict[str, JSON]:
+def _temperature(asked: float | None, profile: Profile, losses: list[Loss]) -> float | None:
+    if asked is None or profile.max_temperature is None or asked <= profile.max_temperature:
+        return asked
+    losses.append(Loss("temperature", f"The provider's temperature ends at {profile.max_temperature}."))
+    return profile.max_temperature
+
+
+def _render_identity(request: Request, profile: Profile, losses: list[Loss]) -> dict[str, JSON]:
     body: dict[str, JSON] = {}
     more = own(request.extra)
     if request.user is not None and request.user != more.get("safety_identifier"):
@@ -105,57 +125,13 @@ def _render_identity(request: Request, losses: list[Loss]) -> dict[str, JSON]:
             body["user"] = request.user
         else:
             losses.append(Loss("user", f"A user's name may have {_LONGEST_USER} characters."))
-    if request.cache_key is not None:
-        body["prompt_cache_key"] = request.cache_key
+    if (key := request.cache_key or (session_key(request) if profile.cache_key else None)) is not None:
+        body["prompt_cache_key"] = key
     if request.service_tier in _TIERS:
         body["service_tier"] = request.service_tier
     elif request.service_tier is not None:
         losses.append(Loss("service_tier", f"Chat completions know no service tier {request.service_tier!r}."))
     return body
-
-
-def _render_reasoning(reasoning: Reasoning | None, profile: Profile, losses: list[Loss]) -> dict[str, JSON]:
-    if reasoning is None:
-        return {}
-    effort: str | None = reasoning.effort
-    budget = reasoning.budget
-    if effort is None and budget is not None and budget >= 0:
-        effort = next((word for most, word in _BUDGETS if budget <= most), "high")
-    if profile.reasoning_style == "none":
-        if effort != "none":
-            losses.append(Loss("reasoning", "The provider has no switch for reasoning."))
-        return {}
-    if said := own(reasoning.extra):
-        return dict(said)
-    if profile.reasoning_style == "effort":
-        return _render_effort(reasoning, effort, losses)
-    if effort is None and budget is None and not reasoning.adaptive:
-        return {}
-    if budget is not None or effort not in (None, "none"):
-        losses.append(Loss("reasoning", "The provider only turns reasoning on or off."))
-    return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}
-
-
-def _render_effort(reasoning: Reasoning, effort: str | None, losses: list[Loss]) -> dict[str, JSON]:
-    if effort == "max":
-        effort = "xhigh"
-        losses.append(Loss("reasoning.effort", "The highest effort of chat completions is xhigh."))
-    elif reasoning.effort is None and reasoning.budget:
-        losses.append(Loss("reasoning.budget", f"Chat completions take no token budget; effort is {effort}."))
-    return {} if effort is None else {"reasoning_effort": effort}
-
-
-def _render_output(output: OutputFormat | None) -> dict[str, JSON]:
-    if output is None:
-        return {}
-    if output.schema is None:
-        return {"response_format": {"type": "json_object"}}
-    schema: dict[str, JSON] = {"name": output.name or "response", "schema": dict(output.schema)}
-    if output.description is not None:
-        schema["description"] = output.description
-    if output.strict is not None:
-        schema["strict"] = output.strict
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +147,10 @@ class _Messages:
         self._opening: list[Part] = []
         """System text for a model without system role; it waits for the first user turn."""
 
-    def render(self, messages: Sequence[Message]) -> list[JSON]:
+    def render(self, messages: Sequence[Message], opening: Sequence[Message]) -> list[JSON]:
+        """``opening`` is system text of our own, before everything."""
+        for message in opening:
+            self._system(message, "output", leading=True)
         leading = True
         for place, message in enumerate(messages):
             path = f"messages[{place}]"
@@ -188,7 +167,14 @@ class _Messages:
         return self._out
 
     def _add(self, role: str, content: JSON, extras: Extra, more: dict[str, JSON] | None = None) -> None:
-        self._out.append({"role": role, "content": content, **own(extras), **(more or {})})
+        message: dict[str, JSON] = {"role": role, "content": content, **own(extras), **(more or {})}
+        if not self._profile.names and message.pop("name", None) is not None:
+            self._losses.append(Loss("messages.name", "The provider takes no name of who speaks."))
+        before = self._out[-1] if self._out else None
+        if self._profile.alternate and isinstance(before, dict) and role in _TAKES_TURNS and before["role"] == role:
+            self._out[-1] = _joined(before, message)
+        else:
+            self._out.append(message)
 
     def _system(self, message: Message, path: str, *, leading: bool) -> None:
         match self._profile.system_position:
@@ -196,11 +182,12 @@ class _Messages:
                 self._opening += message.parts
                 return
             case "leading" | "none" if not leading:
-                self._add("user", self._content(message.parts, path, "user"), message.extra)
-                return
+                role = "user"
             case _:
                 role = message.role if self._profile.developer_role else "system"
-                self._add(role, self._content(message.parts, path, role), message.extra)
+        content = self._content(message.parts, path, role)
+        if content or not message.parts:
+            self._add(role, content, message.extra)
 
     def _flush_opening(self) -> None:
         if self._opening:
@@ -216,7 +203,13 @@ class _Messages:
         if shown or others or not results:
             parts = [*self._opening, *shown, *others]
             self._opening = []
-            self._add("user", self._content(parts, path, "user"), message.extra)
+            content = self._content(parts, path, "user")
+            if parts and not content:
+                return  # each of them is a loss already
+            if results and not self._profile.user_after_tool:
+                self._say_in_result(content, path)
+            else:
+                self._add("user", content, message.extra)
 
     def _result(self, result: ToolResult, path: str) -> list[Part]:
         """Renders the tool message; returns the media that must follow in a user message."""
@@ -234,15 +227,24 @@ class _Messages:
                     if part.format == NAME:
                         said.append(part)
                     else:
-                        self._losses.append(Loss(path, "A part that only its own vendor can read."))
+                        self._losses.append(Loss(path, f"Only {part.format} understands {word_of(part)!r}."))
                 case _:
                     assert_never(part)
         if shown:
             self._losses.append(Loss(path, "Tool messages carry text alone; its media follow in a user message."))
         if result.error:
             self._losses.append(Loss(path, "Tool messages have no error flag; the text must say it."))
-        self._add("tool", self._content(said, path, "tool"), result.extra, {"tool_call_id": result.call_id})
+        content = self._content(said, path, "tool")
+        if self._profile.cache_control and (mark := cache_control(result.extra)) and (parts := _as_parts(content)):
+            marked: JSON = {**_object(parts[-1]), "cache_control": mark}
+            content = [*parts[:-1], marked]
+        self._add("tool", content, result.extra, {"tool_call_id": result.call_id})
         return shown
+
+    def _say_in_result(self, content: JSON, path: str) -> None:
+        self._losses.append(Loss(path, "No user message may follow a result; its content stands in the result."))
+        last = _object(self._out[-1])
+        self._out[-1] = {**last, "content": _joined(last, {"content": content})["content"]}
 
     def _assistant(self, message: Message, path: str) -> None:
         thoughts = [part for part in message.parts if isinstance(part, Thinking) and not _is_inline(part)]
@@ -251,10 +253,14 @@ class _Messages:
         if _speaks_after_call(message.parts):
             self._losses.append(Loss(path, "Text after a tool call stands before it."))
         more = self._past_reasoning(thoughts, path)
+        if calls and not more and (lost := self._profile.reasoning_lost) is not None:
+            self._losses.append(Loss(path, "Invented because required: reasoning before a tool call that nobody kept."))
+            more["reasoning_content"] = lost
         if calls:
             more["tool_calls"] = [render_call(call, client=False) for call in calls]
         content = self._content(said, path, "assistant")
-        self._add("assistant", None if calls and content == "" else content, message.extra, more)
+        empty: JSON = None if self._profile.null_content else ""
+        self._add("assistant", empty if calls and content == "" else content, message.extra, more)
 
     def _past_reasoning(self, thoughts: Sequence[Thinking], path: str) -> dict[str, JSON]:
         more: dict[str, JSON] = {}
@@ -287,15 +293,25 @@ class _Messages:
             return [*rendered]
         if len(texts) > 1 and self._profile.text_parts:
             return [*rendered]
-        return ("" if role == "assistant" else "\n\n").join(texts)
+        return _joint(role).join(texts)
+
+    def _text(self, part: Text, path: str) -> dict[str, JSON] | None:
+        if part.citations:
+            self._losses.append(Loss(f"{path}.citations", "a message cannot say what its text cites"))
+        if not part.text:
+            return None
+        item: dict[str, JSON] = {"type": "text", "text": part.text}
+        if self._profile.text_parts:
+            item |= dict(own(part.extra))
+        if self._profile.cache_control and (mark := cache_control(part.extra)):
+            item["cache_control"] = mark
+        return item
 
     def _part(self, part: Part, path: str) -> dict[str, JSON] | None:
         item: dict[str, JSON] | None = None
         match part:
-            case Text(text=said):
-                item = {"type": "text", "text": said} if said else None
-                if item and self._profile.text_parts:
-                    item |= dict(own(part.extra))
+            case Text():
+                item = self._text(part, path)
             case Thinking() if _is_inline(part):
                 item = {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
             case Refusal():
@@ -305,12 +321,41 @@ class _Messages:
             case Opaque(format=origin, raw=dict() as raw) if origin == NAME:
                 item = dict(raw)
             case Opaque():
-                self._losses.append(Loss(path, "A part that only its own vendor can read."))
+                self._losses.append(Loss(path, f"Only {part.format} understands {word_of(part)!r}."))
             case Thinking() | ToolCall() | ToolResult():
                 self._losses.append(Loss(path, f"{type(part).__name__} has no place in this message."))
             case _:
                 assert_never(part)
         return item
+
+
+def _joint(role: str) -> str:
+    """What stands between texts that become one; pieces of an answer were one text before."""
+    return "" if role == "assistant" else "\n\n"
+
+
+def _joined(first: dict[str, JSON], second: dict[str, JSON]) -> dict[str, JSON]:
+    """Two messages of one role as one."""
+    one, two = first["content"], second["content"]
+    content: JSON
+    if isinstance(one, list) or isinstance(two, list):
+        content = [*_as_parts(one), *_as_parts(two)]
+    else:
+        content = "\n\n".join(said for said in (one, two) if isinstance(said, str) and said) or one or two
+    joined: dict[str, JSON] = {**first, **second, "content": content}
+    if calls := [*objects_at(first, "tool_calls"), *objects_at(second, "tool_calls")]:
+        joined["tool_calls"] = [*calls]
+    return joined
+
+
+def _object(part: JSON) -> dict[str, JSON]:
+    return part if isinstance(part, dict) else {}
+
+
+def _as_parts(content: JSON) -> list[JSON]:
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if isinstance(content, str) and content else []
 
 
 def _is_inline(part: Thinking) -> bool:

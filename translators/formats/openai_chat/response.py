@@ -13,7 +13,6 @@ from translators.formats.openai_chat.citations import parse_annotations, parse_s
 from translators.formats.openai_chat.content import media_url, parse_content
 from translators.formats.openai_chat.reasoning import FIELDS, client_details, joined_text, parse_thinking
 from translators.formats.openai_chat.request_parse import LEGACY
-from translators.formats.openai_chat.think_tags import ThinkTags
 from translators.formats.openai_chat.tool_calls import parse_tool_calls, render_call
 from translators.formats.openai_chat.usage import BROKEN, finish_reason, parse_usage, render_usage, stop
 from translators.formats.openai_chat.values import (
@@ -71,7 +70,10 @@ def parse_response(body: bytes) -> Response:
     parts, others = _parse_parts(answer, message)
     kept = rest(answer, ANSWER_FIELDS)
     beside = rest(choice, CHOICE_FIELDS)
-    if logprobs := merged_logprobs({}, object_at(choice, "logprobs")):
+    logprobs: dict[str, JSON] = {
+        name: value for name, value in object_at(choice, "logprobs").items() if value is not None
+    }
+    if logprobs:
         beside["logprobs"] = logprobs
     within = rest(message, MESSAGE_FIELDS)
     if others:
@@ -81,7 +83,7 @@ def parse_response(body: bytes) -> Response:
         id=text(answer, "id"),
         model=text(answer, "model"),
         parts=(*parts, *calls),
-        stop=stop(choice, bool(calls)),
+        stop=stop(choice, bool(calls), refused=any(isinstance(part, Refusal) for part in parts)),
         usage=parse_usage(_usage_of(answer, choice)),
         created=integer(answer, "created") or None,
         extra=extra(kept),
@@ -98,8 +100,6 @@ def _parse_parts(answer: Mapping[str, JSON], message: Mapping[str, JSON]) -> tup
     parts: list[AnswerPart] = [thinking] if thinking is not None else []
     for part in parse_content(message.get("content")):
         match part:
-            case Text() if not parts:
-                parts += _without_tags(part)
             case Thinking():
                 parts.append(Thinking(part.text))
             case _:
@@ -118,12 +118,6 @@ def _parse_parts(answer: Mapping[str, JSON], message: Mapping[str, JSON]) -> tup
     return parts, others
 
 
-def _without_tags(part: Text) -> list[Text | Thinking]:
-    tags = ThinkTags()
-    said = tags.feed(part.text) + tags.close()
-    return [Thinking(piece.text) if piece.thinking else replace(part, text=piece.text) for piece in said]
-
-
 def parse_images(message: Mapping[str, JSON]) -> list[AnswerPart]:
     """OpenRouter's generated images."""
     return [part for part in parse_content(message.get("images")) if isinstance(part, Media)]
@@ -132,17 +126,6 @@ def parse_images(message: Mapping[str, JSON]) -> list[AnswerPart]:
 def parse_audio(audio: Mapping[str, JSON]) -> Media | None:
     data = text(audio, "data")
     return Media("audio", data=data, extra=extra(rest(audio, frozenset({"data"})))) if data else None
-
-
-def merged_logprobs(known: Mapping[str, JSON], more: Mapping[str, JSON]) -> dict[str, JSON]:
-    merged = dict(known)
-    for name, value in more.items():
-        before = merged.get(name)
-        if isinstance(value, list) and isinstance(before, list):
-            merged[name] = before + value
-        elif value is not None:
-            merged[name] = value
-    return merged
 
 
 # ── render ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +141,7 @@ def render_response(response: Response, request: Request, losses: list[Loss]) ->
         "message": message,
         "logprobs": None,
         "finish_reason": render_stop(response.stop, losses, legacy=legacy),
+        **met_sequence(response.stop),
         **beside,
     }
     body: dict[str, JSON] = {
@@ -175,9 +159,16 @@ def speaks_legacy(request: Request) -> bool:
     return own(request.extra).get(LEGACY) is True
 
 
+def met_sequence(stopped: Stop) -> dict[str, JSON]:
+    """Which stop sequence was met, where it is known; OpenAI has no word for it, vLLM has this."""
+    return {} if stopped.sequence is None else {"stop_reason": stopped.sequence}
+
+
 def render_stop(stopped: Stop, losses: list[Loss], *, legacy: bool) -> str:
     if stopped.reason == "pause":
         losses.append(Loss("stop", "Chat completions cannot pause; the answer looks ended."))
+    if stopped.reason == "refusal" and stopped.raw == "stop":
+        return "stop"  # beside a ``refusal``
     return "function_call" if legacy and stopped.reason == "tool_calls" else finish_reason(stopped.reason)
 
 
@@ -210,8 +201,13 @@ def _render_message(
         message["images"] = images
     message |= _render_calls([part for part in parts if isinstance(part, ToolCall)], losses, legacy=legacy)
     message |= more | within
-    cited = [render_annotation(citation) for part in texts for citation in part.citations]
-    if annotations := [item for item in cited if item is not None]:
+    annotations: list[JSON] = []
+    before = 0
+    for part in texts:
+        cited = [render_annotation(citation, before) for citation in part.citations]
+        annotations += [item for item in cited if item is not None]
+        before += len(part.text)
+    if annotations:
         others = within.get("annotations")
         message["annotations"] = annotations + (others if isinstance(others, list) else [])
     return message
@@ -239,7 +235,7 @@ def _render_calls(calls: list[ToolCall], losses: list[Loss], *, legacy: bool) ->
 def render_answer_media(media: Media, path: str, losses: list[Loss], images: list[JSON]) -> dict[str, JSON]:
     """Adds an image to ``images``; returns the message's ``audio`` for sound."""
     if media.file_id is None and media.kind == "image":
-        images.append({"type": "image_url", "image_url": {"url": media_url(media)}})
+        images.append({"type": "image_url", "image_url": {"url": media_url(media)}, "index": len(images)})
     elif media.data is not None and media.kind == "audio":
         sound = {name: value for name, value in own(media.extra).items() if name in _AUDIO_EXTRA}
         return {"audio": {"id": "audio", "expires_at": 0, "transcript": "", **sound, "data": media.data}}

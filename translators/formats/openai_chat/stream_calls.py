@@ -9,10 +9,10 @@ repeated at the end. Calls stay open until their arguments are whole and another
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import orjson
-
+from translators.errors import FormatError
 from translators.formats.openai_chat.tool_calls import call_extra, call_signature, is_custom, unique_id
 from translators.formats.openai_chat.values import arguments_text, extra, integer, invented_id, object_at, text
+from translators.framing.json_array import JSONArrayDecoder
 from translators.hub import (
     JSON,
     ArgumentsDelta,
@@ -40,6 +40,9 @@ class _Call:
     """Length of all pieces."""
     held: str = ""
     """Arguments that may yet turn out to be only a beginning."""
+    brackets: JSONArrayDecoder = field(default_factory=JSONArrayDecoder)
+    counted: int = 0
+    """Pieces whose brackets were counted."""
 
     @property
     def arguments(self) -> str:
@@ -47,19 +50,29 @@ class _Call:
 
     @property
     def whole(self) -> bool:
-        if self.custom or not self.pieces:
+        """Whether the arguments are one object, as far as their brackets tell."""
+        if self.custom:
             return False
         try:
-            return isinstance(orjson.loads(self.arguments), dict)
-        except orjson.JSONDecodeError:
+            for piece in self.pieces[self.counted :]:
+                self.brackets.feed(piece.encode(errors="surrogatepass"))
+            self.brackets.feed(b"")
+        except FormatError:
             return False
+        self.counted = len(self.pieces)
+        return self.brackets.complete
 
 
 class CallAssembler:
     def __init__(self, next_part: Callable[[], int]) -> None:
         self._next_part = next_part
         self._calls: list[_Call] = []
-        self._ids: set[str] = set()
+        self._by_key: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+        """The latest call with this index, or id."""
+        self._touched: list[_Call] = []
+        """Calls that were begun or went on since the last one that began; only these may have become whole."""
+        self._ids: dict[str, int] = {}
         self.nameless = False
         """A call came to its end without ever having a name."""
 
@@ -81,8 +94,14 @@ class CallAssembler:
             events += self._end_whole()
             call = _Call(integer(item, "index"), wire_id, custom=custom)
             self._calls.append(call)
+            if call.key is not None:
+                self._by_key[call.key] = call
         if not call.wire_id:
             call.wire_id = wire_id
+        if call.wire_id:
+            self._by_id[call.wire_id] = call
+        if not self._touched or self._touched[-1] is not call:
+            self._touched.append(call)
         events += self._start(call, name, seed)
         if arguments:
             events += self._append(call, arguments)
@@ -101,11 +120,11 @@ class CallAssembler:
     def _find(self, key: int | None, wire_id: str, name: str, arguments: str) -> _Call | None:
         """The call that this piece continues; None when it starts another."""
         if key is not None:
-            call = next((call for call in reversed(self._calls) if call.key == key), None)
+            call = self._by_key.get(key)
             if call is not None and self._differs(call, wire_id, name):
                 return None
             return call
-        if wire_id and (known := next((call for call in reversed(self._calls) if call.wire_id == wire_id), None)):
+        if wire_id and (known := self._by_id.get(wire_id)):
             return None if name and known.whole and arguments else known
         last = self._calls[-1] if self._calls else None
         if last is None or wire_id or (name and (name != last.name or last.whole)):
@@ -141,9 +160,10 @@ class CallAssembler:
 
     def _end_whole(self) -> list[Event]:
         events: list[Event] = []
-        for call in self._calls:
-            if call.whole:
+        for call in self._touched:
+            if not call.ended and call.whole:
                 events += self._end(call)
+        self._touched.clear()
         return events
 
     def _end(self, call: _Call) -> list[Event]:

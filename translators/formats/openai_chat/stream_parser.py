@@ -14,17 +14,15 @@ from translators.errors import FormatError
 from translators.formats.openai_chat.citations import parse_annotations, parse_search_results
 from translators.formats.openai_chat.content import parse_content
 from translators.formats.openai_chat.errors import parse_failure
-from translators.formats.openai_chat.reasoning import details_text, field_text, merged_details, plain_details, proof
+from translators.formats.openai_chat.reasoning import Details, details_text, field_text, plain_details, proof
 from translators.formats.openai_chat.response import (
     ANSWER_FIELDS,
     CHOICE_FIELDS,
     MESSAGE_FIELDS,
-    merged_logprobs,
     parse_audio,
     parse_images,
 )
 from translators.formats.openai_chat.stream_calls import CallAssembler
-from translators.formats.openai_chat.think_tags import ThinkTags
 from translators.formats.openai_chat.usage import BROKEN, parse_usage, stop
 from translators.formats.openai_chat.values import (
     CHOICE,
@@ -37,7 +35,8 @@ from translators.formats.openai_chat.values import (
     rest,
     text,
 )
-from translators.framing.sse import SSEDecoder
+from translators.framing.frame_parser import FrameParser
+from translators.framing.sse import SSEDecoder, SSEEvent
 from translators.hub import (
     JSON,
     AnswerPart,
@@ -64,18 +63,18 @@ from translators.hub import (
 )
 
 
-class ChatStreamParser:
+class ChatStreamParser(FrameParser[SSEEvent]):
     def __init__(self) -> None:
-        self._frames = SSEDecoder()
+        self._decoder = SSEDecoder()
         self._started = False
         self._over = False
         self._parts = 0
         self._open: tuple[int, type[Text | Thinking | Refusal]] | None = None
-        self._tags: ThinkTags | None = ThinkTags()
+        self._refused = False
         self._calls = CallAssembler(self._next_part)
         self._by_field = False
         """Reasoning comes in a field of its own, not only in the details."""
-        self._details: list[dict[str, JSON]] = []
+        self._details = Details()
         self._citations: list[Citation] = []
         self._choice: dict[str, JSON] | None = None
         """The choice that held the finish reason."""
@@ -86,28 +85,31 @@ class ChatStreamParser:
         self._choice_extra: dict[str, JSON] = {}
         self._message_extra: dict[str, JSON] = {}
         self._audio: dict[str, JSON] = {}
+        self._sound: dict[str, list[str]] = {}
+        """Pieces of the audio's data and of its transcript."""
+        self._logprobs: dict[str, JSON] = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        for frame in self._frames.feed(data):
-            events += self._frame(frame.event, frame.data)
-        return events
+    def _decode(self, data: bytes) -> list[SSEEvent]:
+        return self._decoder.feed(data)
 
-    def close(self) -> list[Event]:
-        events: list[Event] = []
-        for frame in self._frames.close():
-            with suppress(FormatError):  # half an event is a cut, not a breach of the format
-                events += self._frame(frame.event, frame.data)
+    def _take(self, frame: SSEEvent, events: list[Event]) -> None:
+        events += self._read(frame.event, frame.data)
+
+    def _end(self, events: list[Event]) -> None:
+        with suppress(FormatError):  # half an event is a cut, not a breach of the format
+            for frame in self._decoder.close():
+                self._take(frame, events)
         if self._over:
-            return events
+            return
         if self._choice is not None:
-            return events + self._finish()
-        message = "The answer stopped before its end." if self._started else "The answer ended before it began."
-        return events + self._fail(Failure("cut", message, 502))
+            events += self._finish()
+        else:
+            message = "The answer stopped before its end." if self._started else "The answer ended before it began."
+            events += self._fail(Failure("cut", message, 502))
 
     # ── chunks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _frame(self, name: str | None, data: str) -> list[Event]:
+    def _read(self, name: str | None, data: str) -> list[Event]:
         if self._over or not (data := data.strip()):
             return []
         if data == "[DONE]":
@@ -131,7 +133,7 @@ class ChatStreamParser:
             key: value for key, value in rest(chunk, ANSWER_FIELDS).items() if self._head.get(key) != value
         }
         if choice is not None:
-            events += self._take(choice)
+            events += self._said(choice)
         events += usage
         if not choices and usage and self._choice is not None:
             events += self._finish()
@@ -154,15 +156,14 @@ class ChatStreamParser:
         created = integer(chunk, "created") or None
         return [Started(text(chunk, "id"), text(chunk, "model"), created, extra(rest(chunk, ANSWER_FIELDS)))]
 
-    def _take(self, choice: dict[str, JSON]) -> list[Event]:
+    def _said(self, choice: dict[str, JSON]) -> list[Event]:
         delta = object_at(choice, "delta")
         if not delta and not self._parts:  # a whole message where a delta should be
             delta = object_at(choice, "message")
         events: list[Event] = []
         if details := objects_at(delta, "reasoning_details"):
-            merged_details(self._details, details)
+            self._details.add(details)
         if said := self._thought(delta):
-            events += self._release()
             events += self._say(Thinking, said)
         citations, others = parse_annotations(delta)
         self._citations += citations
@@ -170,13 +171,14 @@ class ChatStreamParser:
             self._message_extra["annotations"] = others
         events += self._content(delta)
         if refusal := text(delta, "refusal"):
+            self._refused = True
             events += self._say(Refusal, refusal)
         for image in parse_images(delta):
             events += self._whole(image)
         for item in objects_at(delta, "tool_calls"):
-            events += self._settle() + self._calls.add(item, self._seed)
+            events += self._end_open() + self._calls.add(item, self._seed)
         if (legacy := object_at(delta, "function_call")) and (text(legacy, "name") or text(legacy, "arguments")):
-            events += self._settle() + self._calls.add({"index": 0, "function": legacy}, self._seed)
+            events += self._end_open() + self._calls.add({"index": 0, "function": legacy}, self._seed)
         self._note(choice, delta)
         if text(choice, "finish_reason"):
             self._choice = choice
@@ -191,13 +193,17 @@ class ChatStreamParser:
     def _note(self, choice: Mapping[str, JSON], delta: Mapping[str, JSON]) -> None:
         """Keeps what the hub has no word for until the end."""
         for key, value in object_at(delta, "audio").items():
-            before = self._audio.get(key)
-            joins = key in ("data", "transcript") and isinstance(before, str) and isinstance(value, str)
-            self._audio[key] = f"{before}{value}" if joins else value
-        beside = rest(choice, CHOICE_FIELDS)
-        if logprobs := merged_logprobs(object_at(self._choice_extra, "logprobs"), object_at(choice, "logprobs")):
-            beside["logprobs"] = logprobs
-        self._choice_extra |= beside
+            if key in ("data", "transcript") and isinstance(value, str):
+                self._sound.setdefault(key, []).append(value)
+            else:
+                self._audio[key] = value
+        for name, value in object_at(choice, "logprobs").items():
+            before = self._logprobs.get(name)
+            if isinstance(value, list) and isinstance(before, list):
+                before += value
+            elif value is not None:
+                self._logprobs[name] = value
+        self._choice_extra |= rest(choice, CHOICE_FIELDS)
         self._message_extra |= rest(delta, MESSAGE_FIELDS)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,27 +215,19 @@ class ChatStreamParser:
     def _content(self, delta: Mapping[str, JSON]) -> list[Event]:
         content = delta.get("content")
         if isinstance(content, str):
-            return self._text(content) if content else []
+            return self._say(Text, content) if content else []
         events: list[Event] = []
         for part in parse_content(content):
             match part:
                 case Text():
-                    events += self._text(part.text)
+                    events += self._say(Text, part.text)
                 case Thinking():
-                    events += self._release()
                     events += self._say(Thinking, part.text)
                 case Refusal():
+                    self._refused = True
                     events += self._say(Refusal, part.text)
                 case Media() | Opaque():
                     events += self._whole(part)
-        return events
-
-    def _text(self, piece: str) -> list[Event]:
-        if self._tags is None:
-            return self._say(Text, piece)
-        events: list[Event] = []
-        for said in self._tags.feed(piece):
-            events += self._say(Thinking if said.thinking else Text, said.text)
         return events
 
     def _say(self, kind: type[Text | Thinking | Refusal], piece: str) -> list[Event]:
@@ -251,22 +249,9 @@ class ChatStreamParser:
         return [PartDelta(index, CitationDelta(citation)) for citation in citations]
 
     def _whole(self, part: AnswerPart) -> list[Event]:
-        events = self._settle()
+        events = self._end_open()
         index = self._next_part()
         return [*events, PartStarted(index, part), PartEnded(index)]
-
-    def _settle(self) -> list[Event]:
-        """Before a part that comes whole, and before tool calls: nothing stays held back or open."""
-        return self._release() + self._end_open()
-
-    def _release(self) -> list[Event]:
-        """Text that might have been a ``<think>`` tag is text after all."""
-        events: list[Event] = []
-        if self._tags is not None:
-            tags, self._tags = self._tags, None
-            for said in tags.close():
-                events += self._say(Thinking if said.thinking else Text, said.text)
-        return events
 
     def _end_open(self, *, starting: type[AnswerPart] | None = None) -> list[Event]:
         events: list[Event] = []
@@ -277,7 +262,7 @@ class ChatStreamParser:
         index, kind = self._open
         self._open = None
         if kind is Thinking:
-            details, self._details = self._details, []
+            details = self._details.take()
             if (signature := proof(details)) is not None:
                 events.append(PartDelta(index, SignatureDelta(signature)))
             elif plain := plain_details(details):
@@ -291,8 +276,7 @@ class ChatStreamParser:
 
     def _redacted(self) -> list[Event]:
         """Reasoning that can only be given back, not read."""
-        details, self._details = self._details, []
-        signature = proof(details)
+        signature = proof(self._details.take())
         if signature is None:
             return []
         index = self._next_part()
@@ -304,9 +288,10 @@ class ChatStreamParser:
         events: list[Event] = [] if self._started else self._start({})
         if self._open is not None and self._open[1] is Text and not self._citations:
             self._citations = parse_search_results(self._head | self._answer_extra)
-        events += self._settle()
-        if (sound := parse_audio(self._audio)) is not None:
-            self._audio = {}
+        events += self._end_open()
+        said: dict[str, JSON] = {key: "".join(pieces) for key, pieces in self._sound.items()}
+        if (sound := parse_audio(self._audio | said)) is not None:
+            self._audio, self._sound = {}, {}
             events += self._whole(sound)
         return events + self._calls.end()
 
@@ -318,12 +303,14 @@ class ChatStreamParser:
         if self._calls.nameless:
             return events + self._fail(Failure("server", "The provider sent a tool call without a name.", 502))
         kept = dict(self._answer_extra)
+        if self._logprobs:
+            self._choice_extra["logprobs"] = self._logprobs
         if self._choice_extra:
             kept[CHOICE] = self._choice_extra
         if self._message_extra:
             kept[MESSAGE] = self._message_extra
         self._over = True
-        return [*events, Finished(stop(choice, self._calls.any), extra(kept))]
+        return [*events, Finished(stop(choice, self._calls.any, refused=self._refused), extra(kept))]
 
     def _fail(self, failure: Failure) -> list[Event]:
         events = self._end_parts() if self._started else []

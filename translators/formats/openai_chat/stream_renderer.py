@@ -4,6 +4,9 @@ Every chunk repeats the answer's head, so the bytes before and after the delta a
 of several parts simply follows; tool calls are numbered in the order in which they start, and may interleave. A client
 that did not ask for usage gets no usage chunk. Reasoning details are sent only where they prove something, at the end of
 their part: plain ones would say again what ``reasoning_content`` has said.
+
+Clients add the deltas up. OpenAI's SDK does so for lists by the ``index`` of their items, and breaks where one has none:
+so details and images are numbered through the whole answer, and annotations come all at once before the end.
 """
 
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ from typing import assert_never
 from translators.formats.openai_chat.citations import render_annotation
 from translators.formats.openai_chat.errors import error_object
 from translators.formats.openai_chat.reasoning import client_details
-from translators.formats.openai_chat.response import render_answer_media, render_stop, speaks_legacy
+from translators.formats.openai_chat.response import met_sequence, render_answer_media, render_stop, speaks_legacy
 from translators.formats.openai_chat.tool_calls import render_call_signature
 from translators.formats.openai_chat.usage import render_usage
 from translators.formats.openai_chat.values import CHOICE, MESSAGE, NAME, dump, object_at, own
@@ -54,10 +57,12 @@ from translators.hub import (
 class _Open:
     """A part on its way out."""
 
-    __slots__ = ("call", "empty", "part", "signature")
+    __slots__ = ("before", "call", "empty", "part", "signature")
 
-    def __init__(self, part: AnswerPart) -> None:
+    def __init__(self, part: AnswerPart, before: int) -> None:
         self.part = part
+        self.before = before
+        """Characters of content before it."""
         self.call = 0
         """Number of the tool call among those of this answer."""
         self.empty = True
@@ -74,6 +79,11 @@ class ChatStreamRenderer:
         self._open: dict[int, _Open] = {}
         self._calls = 0
         self._thoughts = 0
+        self._details = 0
+        self._images: list[JSON] = []
+        self._annotations: list[JSON] = []
+        self._length = 0
+        """Characters of content so far."""
         self._fields: dict[str, JSON] = {}
         """What every chunk repeats."""
         self._head = b""
@@ -148,13 +158,14 @@ class ChatStreamRenderer:
     # ── parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _start_part(self, index: int, part: AnswerPart) -> bytes:
-        state = _Open(part)
+        state = _Open(part, self._length)
         self._open[index] = state
         out = b""
         match part:
             case Text():
-                out = self._chunk({"content": part.text}) if part.text else b""
-                out += b"".join(self._cite(citation) for citation in part.citations)
+                out = self._say(state, part.text) if part.text else b""
+                for citation in part.citations:
+                    self._cite(state, citation)
             case Thinking():
                 state.signature = part.signature
                 out = self._think(state, part.text) if part.text else b""
@@ -173,9 +184,9 @@ class ChatStreamRenderer:
         return out
 
     def _media(self, part: Media, index: int) -> bytes:
-        images: list[JSON] = []
-        more = render_answer_media(part, f"parts[{index}]", self._losses, images)
-        if images:
+        before = len(self._images)
+        more = render_answer_media(part, f"parts[{index}]", self._losses, self._images)
+        if images := self._images[before:]:
             more["images"] = images
         return self._chunk(more) if more else b""
 
@@ -210,7 +221,7 @@ class ChatStreamRenderer:
             case SignatureDelta(signature):
                 state.signature = signature
             case CitationDelta(citation):
-                out = self._cite(citation)
+                self._cite(state, citation)
             case ExtraDelta(extra):
                 out = self._add_extra(state, extra)
             case _:
@@ -220,7 +231,10 @@ class ChatStreamRenderer:
     def _say(self, state: _Open, piece: str) -> bytes:
         if isinstance(state.part, Thinking):
             return self._think(state, piece)
-        return self._chunk({"refusal" if isinstance(state.part, Refusal) else "content": piece})
+        if isinstance(state.part, Refusal):
+            return self._chunk({"refusal": piece})
+        self._length += len(piece)
+        return self._chunk({"content": piece})
 
     def _add_extra(self, state: _Open, extra: Extra) -> bytes:
         if isinstance(state.part, ToolCall) and (fields := own(extra)) and not self._legacy:
@@ -247,14 +261,16 @@ class ChatStreamRenderer:
         body: dict[str, JSON] = {"custom": {"input": piece}} if custom else {"function": {"arguments": piece}}
         return self._chunk({"tool_calls": [{"index": state.call, **body}]})
 
-    def _cite(self, citation: Citation) -> bytes:
-        item = render_annotation(citation)
-        return b"" if item is None else self._chunk({"annotations": [item]})
+    def _cite(self, state: _Open, citation: Citation) -> None:
+        item = render_annotation(citation, state.before)
+        if item is not None:
+            self._annotations.append(item)
 
     def _end_part(self, state: _Open) -> bytes:
         match state.part:
             case Thinking():
-                details = client_details((Thinking("", state.signature),))
+                details = client_details((Thinking("", state.signature),), self._details)
+                self._details += len(details)
                 return self._chunk({"reasoning_details": details}) if details else b""
             case ToolCall() as call:
                 said = self._arguments(state, "{}") if state.empty and not call.custom else b""
@@ -275,11 +291,14 @@ class ChatStreamRenderer:
         out = self._begin() + self._end_parts()
         more = dict(own(event.extra))
         self._keep(more)
+        if self._annotations:
+            others = self._message_extra.get("annotations")
+            self._message_extra["annotations"] = self._annotations + (others if isinstance(others, list) else [])
         if self._message_extra:
             out += self._chunk(self._message_extra)
         reason = render_stop(event.stop, self._losses, legacy=self._legacy)
         choice: dict[str, JSON] = {
-            "index": 0, "delta": {}, "logprobs": None, "finish_reason": reason, **self._choice_extra,
+            "index": 0, "delta": {}, "logprobs": None, "finish_reason": reason, **met_sequence(event.stop), **self._choice_extra,
         }  # fmt: skip
         out += self._last_chunk({"choices": [choice], **more})
         if self._with_usage:

@@ -44,7 +44,7 @@ def is_custom(item: Mapping[str, JSON]) -> bool:
 def parse_tool_calls(message: Mapping[str, JSON], seed: str) -> list[ToolCall]:
     """``seed`` makes invented ids differ from answer to answer."""
     calls: list[ToolCall] = []
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for place, item in enumerate(objects_at(message, "tool_calls")):
         custom = is_custom(item)
         body = object_at(item, "custom" if custom else "function")
@@ -63,13 +63,17 @@ def parse_tool_calls(message: Mapping[str, JSON], seed: str) -> list[ToolCall]:
     return calls
 
 
-def unique_id(wanted: str, taken: set[str]) -> str:
-    """``wanted``, or the first free variation of it; what is returned is taken from then on."""
-    found, turn = wanted, 1
-    while found in taken:
-        turn += 1
-        found = f"{wanted}_{turn}"
-    taken.add(found)
+def unique_id(wanted: str, taken: dict[str, int]) -> str:
+    """``wanted``, or the first free variation of it; what is returned is taken from then on.
+
+    ``taken`` counts the variations of each, so that a thousand calls of one id are not a million looks.
+    """
+    found, turn = wanted, taken.get(wanted, 0) + 1
+    if turn > 1:
+        while (found := f"{wanted}_{turn}") in taken:
+            turn += 1
+    taken[wanted] = turn
+    taken.setdefault(found, 1)
     return found
 
 

@@ -48,8 +48,11 @@ _COUNTED = frozenset({
 })  # fmt: skip
 
 
-def stop(choice: Mapping[str, JSON], calls: bool) -> Stop:
-    """Why the choice ended; with tool calls a plain end means "run them", whatever the dialect says."""
+def stop(choice: Mapping[str, JSON], calls: bool, *, refused: bool = False) -> Stop:
+    """Why the choice ended; with tool calls a plain end means "run them", whatever the dialect says.
+
+    ``refused``: the message has a ``refusal``, which OpenAI ends with a plain ``stop``.
+    """
     raw = choice.get("finish_reason")
     word = raw if isinstance(raw, str) else ""
     reason = _REASONS.get(word.lower(), "other")
@@ -60,6 +63,8 @@ def stop(choice: Mapping[str, JSON], calls: bool) -> Stop:
         reason = "end"
     if reason in ("end", "stop_sequence") and isinstance(sequence, str) and sequence not in _REASONS:
         return Stop("stop_sequence", sequence, word)
+    if reason == "end" and refused:
+        reason = "refusal"
     return Stop(reason, None, word or None)
 
 
@@ -78,8 +83,10 @@ def finish_reason(reason: StopReason) -> str:
 
 
 def parse_usage(source: Mapping[str, JSON]) -> Usage:
-    given, taken = object_at(source, "prompt_tokens_details"), object_at(source, "completion_tokens_details")
-    total, entered, output = (integer(source, name) for name in ("total_tokens", "prompt_tokens", "completion_tokens"))
+    given = object_at(source, "prompt_tokens_details") or object_at(source, "input_tokens_details")
+    taken = object_at(source, "completion_tokens_details") or object_at(source, "output_tokens_details")
+    total = integer(source, "total_tokens")
+    entered, output = (_either(source, *names) for names in (_ENTERED, _OUTPUT))
     reasoning = _first(taken, "reasoning_tokens", source)
     if None not in (total, entered, output) and (missing := (total or 0) - (entered or 0) - (output or 0)) > 0:
         if reasoning is None and not taken:
@@ -107,7 +114,14 @@ def parse_usage(source: Mapping[str, JSON]) -> Usage:
     )
 
 
+_ENTERED = ("prompt_tokens", "input_tokens")
+_OUTPUT = ("completion_tokens", "output_tokens")
+"""Some dialects count in the words of the Responses format."""
 _CACHED = ("prompt_cache_hit_tokens", "num_cached_tokens", "cache_read_input_tokens")
+
+
+def _either(source: Mapping[str, JSON], *names: str) -> int | None:
+    return next((count for name in names if (count := integer(source, name)) is not None), None)
 
 
 def _first(details: Mapping[str, JSON], name: str, source: Mapping[str, JSON]) -> int | None:

@@ -1,20 +1,19 @@
 """JSON of chat completions: bytes ↔ values, and reads that give the wanted type or nothing.
 
 Dialects put null, "" and wrong types where the schema allows none of them, so readers are forgiving; what a request
-cannot do without is checked by its parser. Text that a client cut inside an emoji holds half a surrogate pair, which
-orjson refuses: the standard library takes over for such bodies.
+cannot do without is checked by its parser.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 
-import orjson
-
+from translators import jsonvalue
 from translators.errors import FormatError
-from translators.hub import JSON, Extra
+from translators.hub import JSON, SPELLING, Extra
 
 NAME = "openai-chat"
+STRICT = SPELLING + "strict"
+"""Marks in a tool's ``extra`` that a chat client made it strict, whatever its schema: the client's provider takes it so."""
 
 CHOICE = "choices[0]"
 """Key in ``extra`` for what the vendor put beside ``message`` in the choice."""
@@ -23,13 +22,7 @@ MESSAGE = "choices[0].message"
 
 
 def load(body: bytes | str, place: str) -> JSON:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise FormatError(f"{place} is no JSON: {error}; it starts with {body[:80]!r}") from error
+    return jsonvalue.read(body, place)
 
 
 def load_object(body: bytes | str, place: str) -> dict[str, JSON]:
@@ -40,10 +33,7 @@ def load_object(body: bytes | str, place: str) -> dict[str, JSON]:
 
 
 def dump(value: JSON) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":")).encode()
+    return jsonvalue.write(value)
 
 
 def text(source: Mapping[str, JSON], name: str) -> str:

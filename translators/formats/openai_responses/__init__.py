@@ -5,7 +5,6 @@ input; ``request``, ``response``, ``parser``, ``renderer``, ``errors`` and ``ret
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from translators import hub
 from translators.format import Profile, StreamParser, StreamRenderer, ToolRules, WireRequest, WireResponse
@@ -16,15 +15,16 @@ from translators.formats.openai_responses.renderer import ResponsesStreamRendere
 from translators.formats.openai_responses.request import parse_request, render_request
 from translators.formats.openai_responses.response import parse_response, render_response
 from translators.formats.openai_responses.retention import disown
-from translators.jsontext import member, replace_member
+from translators.model_in_body import ModelInBody
+from translators.signatures import Reader
 
 
-class OpenAIResponses:
+class OpenAIResponses(ModelInBody):
     """The format of the Responses API, of OpenAI, Codex and those who copy it."""
 
     name = NAME
     base_path = "/v1/responses"
-    tool_rules = ToolRules(custom=True, namespaces=True)
+    tool_rules = ToolRules(id_pattern=r".{1,64}", custom=True, namespaces=True)
 
     def parse_request(self, wire: WireRequest) -> hub.Request:
         return parse_request(wire)
@@ -50,18 +50,5 @@ class OpenAIResponses:
     def render_error(self, failure: hub.Failure) -> WireResponse:
         return render_error(failure)
 
-    def retarget(self, wire: WireRequest, model: str) -> WireRequest:
-        if member(wire.body, "model") == model:
-            return wire
-        body = replace_member(wire.body, "model", model)
-        return wire if body is None else replace(wire, body=body)
-
-    def asks_stream(self, wire: WireRequest) -> bool:
-        return member(wire.body, "stream") is True
-
-    def model_of(self, wire: WireRequest) -> str | None:
-        model = member(wire.body, "model")
-        return model if isinstance(model, str) else None
-
-    def disown(self, wire: WireRequest) -> WireRequest:
-        return disown(wire)
+    def disown(self, wire: WireRequest, reader: Reader | None = None) -> WireRequest:
+        return disown(wire, reader or Reader(self.name))

@@ -50,7 +50,7 @@ def parse_input_part(value: JSON, path: str) -> "hub.Text | hub.Refusal | hub.Me
                 "audio",
                 media_type=f"audio/{text(audio.get('format')) or 'wav'}",
                 data=string_at(audio.get("data"), f"{path}.input_audio.data"),
-                extra=mark("part", rest(part, _AUDIO)),
+                extra={NAME: {"part": rest(part, _AUDIO)}},
             )
         case _:
             return hub.Opaque(NAME, part)
@@ -177,7 +177,7 @@ def _render_media(part: hub.Media, path: str, profile: Profile, losses: list[hub
             return {"type": "input_image", "image_url": address, "detail": "auto"}
         case hub.Media(kind="document"):
             return _render_file(part)
-        case hub.Media(kind="audio", data=str(data)):
+        case hub.Media(kind="audio", data=str(data)) if NAME in part.extra:
             media_type = part.media_type or "audio/wav"
             kind = _AUDIO_FORMATS.get(media_type, media_type.partition("/")[2])
             return {"type": "input_audio", "input_audio": {"data": data, "format": kind}}

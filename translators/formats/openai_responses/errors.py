@@ -12,13 +12,13 @@ overloaded server without one is asked 30 times in 25 seconds, ``server_is_overl
 the delay of ``rate_limit_exceeded`` in a stream is read from the words "try again in".
 """
 
+import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
+from translators.errors import FormatError
 from translators.format import WireResponse
 from translators.formats.openai_responses.reading import integer, mapping, text
 from translators.hub import JSON
@@ -109,6 +109,9 @@ _STATUS_OF: dict[hub.FailureKind, int] = {
 _TRY_AGAIN = re.compile(
     r"try again in\s+((?:\d+(?:\.\d+)?\s*(?:ms|milliseconds?|s|seconds?|m|minutes?|h|hours?)\s*)+)", re.IGNORECASE
 )
+_OF_A_DAY = re.compile(r"(?:tokens|requests) per day|\b(?:TPD|RPD)\b", re.IGNORECASE)
+"""A limit that is called a rate limit and is a quota, unless it is back in a moment."""
+_PATIENCE = 60.0
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|milli|s|m|h)", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "milli": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BAD_REQUEST, _SERVER_ERROR, _SNIPPET = 400, 500, 500
@@ -117,8 +120,8 @@ _FULL = 100.0
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> hub.Failure | None:
     try:
-        value: JSON = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        value = jsonvalue.read(body, "the error")
+    except FormatError:
         return _unreadable(status, headers, body) if status >= _BAD_REQUEST else None
     if isinstance(value, list) and value:
         value = value[0]
@@ -153,7 +156,10 @@ def failure_of(error: dict[str, JSON], status: int | None, headers: Mapping[str,
     message = text(error.get("message")) or text(error.get("detail")) or word or kind_word
     hinted = status if status is not None and status >= _BAD_REQUEST else integer(code)
     kind = _kind_of(word, kind_word, message, hinted)
-    retry_after = _delay(error, headers, message) if kind in ("quota", "rate_limit", "overloaded", "server") else None
+    delay = _delay(error, headers, message)
+    if kind == "rate_limit" and _OF_A_DAY.search(message) and (delay is None or delay > _PATIENCE):
+        kind = "quota"
+    retry_after = delay if kind in ("quota", "rate_limit", "overloaded", "server") else None
     return hub.Failure(
         kind=kind,
         message=message or f"the provider answered with status {status}",
@@ -240,9 +246,10 @@ def _delay_of_headers(headers: Mapping[str, str], now: float | None) -> float | 
 
 def _number(value: str) -> float | None:
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _epoch(value: str) -> float | None:
@@ -310,7 +317,7 @@ def render_error(failure: hub.Failure) -> WireResponse:
     status = (
         failure.status if failure.kind == "server" and failure.status >= _SERVER_ERROR else _STATUS_OF[failure.kind]
     )
-    return WireResponse(status, headers, orjson.dumps({"error": error}))
+    return WireResponse(status, headers, jsonvalue.write({"error": error}))
 
 
 def stream_error(failure: hub.Failure) -> dict[str, JSON]:

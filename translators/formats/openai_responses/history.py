@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, assert_never
 
 from translators import hub
+from translators.dropped import word_of
 from translators.errors import FormatError
 from translators.format import Profile
 from translators.formats.openai_responses import items as model_items
@@ -38,6 +39,7 @@ _STATE = {
     "compaction_summary": "a compacted history that only its provider can read (compaction_summary)",
 }
 
+type _Side = Literal["user", "assistant"]
 type Content = hub.Text | hub.Refusal | hub.Media
 
 
@@ -57,45 +59,74 @@ def parse_input(value: JSON) -> Input:
         plain: hub.Extra = {NAME: {"item": {}, "plain": True}}
         return Input([hub.Message("user", (hub.Text(value),), plain)])
     result = Input()
+    turns = _Turns()
     for number, one in enumerate(list_at(value, "input")):
         path = f"input[{number}]"
         item = object_at(one, path)
         kind = item.get("type", "message")
         match kind:
             case "message":
-                _parse_message(item, path, result.messages)
+                _parse_message(item, path, turns)
             case "additional_tools":
                 result.tools += parse_tools(item.get("tools", []), f"{path}.tools", from_input=True)
                 result.additional.append({"at": number, "item": item})
             case "function_call_output" | "custom_tool_call_output":
-                _append(result.messages, "user", _parse_output(item, path))
+                turns.append("user", _parse_output(item, path))
             case "function_call" | "custom_tool_call":
                 string_at(item.get("call_id"), f"{path}.call_id")
                 string_at(item.get("name"), f"{path}.name")
-                _append(result.messages, "assistant", *model_items.parse_item(item, answer=False))
+                turns.append("assistant", *model_items.parse_item(item, answer=False))
             case "tool_search_output":
                 result.tools += parse_tools(item.get("tools", []), f"{path}.tools", from_input=True)
                 side = "assistant" if item.get("execution") == "server" else "user"
-                _append(result.messages, side, hub.Opaque(NAME, item))
+                turns.append(side, hub.Opaque(NAME, item))
             case str():
                 side = "user" if kind.endswith(("_output", "_response")) else "assistant"
-                _append(result.messages, side, *model_items.parse_item(item, answer=False))
+                turns.append(side, *model_items.parse_item(item, answer=False))
                 result.state = result.state or _STATE.get(kind)
             case _:
                 raise FormatError(f"{path}.type: a string is needed")
+    result.messages = turns.messages()
     return result
 
 
-def _append(messages: list[hub.Message], role: Literal["user", "assistant"], *parts: hub.Part) -> None:
-    """Adds to the last message if that is made of items of the same side, else begins one."""
-    last = messages[-1] if messages else None
-    if last is not None and last.role == role and not last.extra:
-        messages[-1] = replace(last, parts=(*last.parts, *parts))
-    else:
-        messages.append(hub.Message(role, parts))
+class _Turns:
+    """Messages that are put together of items; one that came as a message stands for itself."""
+
+    def __init__(self) -> None:
+        self._messages: list[hub.Message] = []
+        self._role: _Side | None = None
+        """Of the message that items are still added to."""
+        self._parts: list[hub.Part] = []
+
+    def append(self, role: _Side, *parts: hub.Part) -> None:
+        """Adds to the last message if that is made of items of the same side, else begins one."""
+        if self._role != role:
+            self.begin(role)
+        self._parts += parts
+
+    def begin(self, role: _Side) -> None:
+        self._end()
+        self._role = role
+
+    def add(self, message: hub.Message) -> None:
+        self._end()
+        self._messages.append(message)
+
+    def ends_with_text_of(self, role: _Side) -> bool:
+        return self._role == role and bool(self._parts) and isinstance(self._parts[-1], hub.Text | hub.Refusal)
+
+    def messages(self) -> list[hub.Message]:
+        self._end()
+        return self._messages
+
+    def _end(self) -> None:
+        if self._role is not None:
+            self._messages.append(hub.Message(self._role, tuple(self._parts)))
+        self._role, self._parts = None, []
 
 
-def _parse_message(item: dict[str, JSON], path: str, messages: list[hub.Message]) -> None:
+def _parse_message(item: dict[str, JSON], path: str, turns: _Turns) -> None:
     content = item.get("content")
     if not isinstance(content, str):
         for number, one in enumerate(list_at(content, f"{path}.content")):
@@ -104,24 +135,22 @@ def _parse_message(item: dict[str, JSON], path: str, messages: list[hub.Message]
     role = item.get("role")
     if role == "assistant":
         parts = model_items.parse_item({**item, "type": "message"}, answer=False)
-        last = messages[-1].parts[-1] if messages and messages[-1].parts else None
-        if "id" not in item and isinstance(last, hub.Text | hub.Refusal) and messages[-1].role == role:
-            messages.append(hub.Message("assistant", tuple(parts)))
-        else:
-            _append(messages, "assistant", *parts)
+        if "id" not in item and turns.ends_with_text_of("assistant"):
+            turns.begin("assistant")
+        turns.append("assistant", *parts)
         return
     if role not in ("user", "system", "developer"):
         raise FormatError(f"{path}.role: {role!r} is none of user, assistant, system and developer")
     members: dict[str, JSON] = {"item": rest(item, _MESSAGE)}
     if isinstance(content, str):
         members["plain"] = True
-        messages.append(hub.Message(role, (hub.Text(content),), {NAME: members}))
+        turns.add(hub.Message(role, (hub.Text(content),), {NAME: members}))
         return
     parts = [
         parse_input_part(one, f"{path}.content[{number}]")
         for number, one in enumerate(list_at(content, f"{path}.content"))
     ]
-    messages.append(hub.Message(role, tuple(parts), {NAME: members}))
+    turns.add(hub.Message(role, tuple(parts), {NAME: members}))
 
 
 def _parse_output(item: dict[str, JSON], path: str) -> hub.ToolResult:
@@ -270,7 +299,7 @@ class InputWriter:
                 else:
                     self._losses.append(hub.Loss(path, "reasoning of another provider, which this one would refuse"))
             case hub.ToolCall():
-                status = None if NAME in part.extra else "completed"
+                status = None if part.custom or NAME in part.extra else "completed"
                 self.items.append(model_items.render_call(part, part.arguments, None, status))
             case hub.ToolResult():
                 self.items.append(self._render_result(part, path))
@@ -278,7 +307,7 @@ class InputWriter:
                 if name == NAME:
                     self.items.append(raw)
                 else:
-                    self._losses.append(hub.Loss(path, f"a part that only {name} understands"))
+                    self._losses.append(hub.Loss(path, f"`{word_of(part)}`, which only {name} understands"))
             case _:
                 assert_never(part)
 
@@ -313,7 +342,7 @@ class InputWriter:
                     if name == NAME:
                         outputs.append(raw)
                     else:
-                        self._losses.append(hub.Loss(place, f"a part that only {name} understands"))
+                        self._losses.append(hub.Loss(place, f"`{word_of(part)}`, which only {name} understands"))
                 case _:
                     assert_never(part)
         return outputs

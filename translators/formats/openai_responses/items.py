@@ -126,7 +126,9 @@ class ItemIds:
         if isinstance(wanted, str) and wanted and wanted not in self._used:
             self._used.add(wanted)
             return wanted
-        digest = hashlib.blake2b(f"{self.seed}:{prefix}:{len(self._used)}".encode(), digest_size=16)
+        digest = hashlib.blake2b(
+            f"{self.seed}:{prefix}:{len(self._used)}".encode(errors="surrogatepass"), digest_size=16
+        )
         made = f"{prefix}_{digest.hexdigest()}"
         self._used.add(made)
         return made

@@ -11,19 +11,37 @@ item becomes a part with its first text (which says whether the text is summary 
 done.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
 from translators.errors import FormatError
 from translators.formats.openai_responses import items as model_items
 from translators.formats.openai_responses.content import parse_citation
 from translators.formats.openai_responses.errors import failure_of
 from translators.formats.openai_responses.reading import NAME, integer, mapping, own, sequence, text
 from translators.formats.openai_responses.response import parse_stop, parse_usage, response_extra
-from translators.framing.sse import SSEDecoder
+from translators.framing.frame_parser import FrameParser
+from translators.framing.sse import SSEDecoder, SSEEvent
 from translators.hub import JSON
+
+
+@dataclass(slots=True)
+class _Said:
+    """A text that was handed on in pieces."""
+
+    pieces: list[str] = field(default_factory=list[str])
+    length: int = 0
+
+    def add(self, piece: str) -> None:
+        self.pieces.append(piece)
+        self.length += len(piece)
+
+    def missing(self, whole: str) -> str:
+        """What of the whole text was not handed on yet; nothing when the two contradict."""
+        if len(whole) <= self.length:
+            return ""
+        return whole[self.length :] if whole.startswith("".join(self.pieces)) else ""
 
 
 @dataclass(slots=True)
@@ -32,14 +50,9 @@ class _Part:
 
     index: int
     started: hub.AnswerPart
-    pieces: list[str] = field(default_factory=list[str])
+    said: _Said = field(default_factory=_Said)
     citations: int = 0
     ended: bool = False
-
-    def missing(self, whole: str) -> str:
-        """What of the whole text was not handed on yet; nothing when the two contradict."""
-        said = "".join(self.pieces)
-        return whole[len(said) :] if whole.startswith(said) else ""
 
 
 @dataclass(slots=True)
@@ -54,8 +67,10 @@ class _Item:
     """Arguments that came before the name of the tool."""
     channel: str = ""
     """Where the text of a reasoning item comes from: ``summary`` or ``content``."""
-    texts: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    texts: dict[int, _Said] = field(default_factory=dict[int, _Said])
     """The text of a reasoning item by summary or content index."""
+    latest: int = 0
+    """The highest of these."""
     done: bool = False
 
     @property
@@ -63,7 +78,7 @@ class _Item:
         return text(self.raw.get("type"))
 
 
-class ResponsesStreamParser:
+class ResponsesStreamParser(FrameParser[SSEEvent]):
     """Bytes of one answer stream → hub events."""
 
     def __init__(self) -> None:
@@ -78,37 +93,30 @@ class ResponsesStreamParser:
         self._calls = False
         self._refused = False
 
-    def feed(self, data: bytes) -> list[hub.Event]:
-        for event in self._decoder.feed(data):
-            self._take(event.event, event.data)
-        return self._drain()
+    def _decode(self, data: bytes) -> list[SSEEvent]:
+        return self._decoder.feed(data)
 
-    def close(self) -> list[hub.Event]:
-        for event in self._decoder.close():
-            if not self._finished:
-                try:
-                    self._take(event.event, event.data)
-                except FormatError:
-                    break
+    def _end(self, events: list[hub.Event]) -> None:
+        with suppress(FormatError):  # the stream was cut inside its last event
+            for frame in self._decoder.close():
+                self._take(frame, events)
         if not self._finished:
             message = "the stream ended without response.completed"
             self._fail(hub.Failure("cut", message, status=502))
-        return self._drain()
+        self._drain(events)
 
-    def _drain(self) -> list[hub.Event]:
-        events, self._events = self._events, []
-        return events
+    def _drain(self, events: list[hub.Event]) -> None:
+        events += self._events
+        self._events.clear()
 
-    def _take(self, name: str | None, data: str) -> None:
-        if self._finished or not data or data == "[DONE]":
+    def _take(self, frame: SSEEvent, events: list[hub.Event]) -> None:
+        if self._finished or not frame.data or frame.data == "[DONE]":
             return
-        try:
-            event: JSON = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise FormatError(f"an event of the stream is not JSON: {error}", status_hint=502) from error
+        event = jsonvalue.read(frame.data, "an event of the stream", 502)
         if not isinstance(event, dict):
             raise FormatError("an event of the stream is no JSON object", status_hint=502)
-        self._dispatch(text(event.get("type")) or name or "", event)
+        self._dispatch(text(event.get("type")) or frame.event or "", event)
+        self._drain(events)
 
     def _dispatch(self, kind: str, event: dict[str, JSON]) -> None:
         match kind:
@@ -149,7 +157,7 @@ class ResponsesStreamParser:
             case "response.output_text.done" | "response.refusal.done":
                 refusal = kind == "response.refusal.done"
                 part = self._content(event, refusal=refusal)
-                self._say(part, part.missing(text(event.get("refusal" if refusal else "text"))))
+                self._say(part, part.said.missing(text(event.get("refusal" if refusal else "text"))))
             case "response.content_part.done":
                 self._end_content(event)
             case "response.reasoning_summary_text.done":
@@ -209,7 +217,7 @@ class ResponsesStreamParser:
         for item in self._items:
             for part in (*item.contents.values(), item.part):
                 if part is not None:
-                    self._end(part)
+                    self._end_part(part)
 
     # ── items
 
@@ -260,12 +268,12 @@ class ResponsesStreamParser:
                 whole = text(raw.get("arguments" if raw.get("type") == "function_call" else "input"))
                 self._complete_arguments(item, whole or text(item.raw.get("arguments")))
                 if item.part is not None:
-                    if not item.part.pieces and raw.get("type") == "function_call":
+                    if not item.part.said.length and raw.get("type") == "function_call":
                         self._arguments(item.part, "{}")
-                    self._end(item.part)
+                    self._end_part(item.part)
             case _:
                 part = self._open(hub.Opaque(NAME, raw))
-                self._end(part)
+                self._end_part(part)
 
     def _open(self, part: hub.AnswerPart) -> _Part:
         opened = _Part(self._next, part)
@@ -273,7 +281,7 @@ class ResponsesStreamParser:
         self._events.append(hub.PartStarted(opened.index, part))
         return opened
 
-    def _end(self, part: _Part) -> None:
+    def _end_part(self, part: _Part) -> None:
         if not part.ended:
             part.ended = True
             self._events.append(hub.PartEnded(part.index))
@@ -319,12 +327,12 @@ class ResponsesStreamParser:
         part = item.contents.get(number) or self._open_content(item, number, content)
         whole = model_items.parse_content(content, {})
         if not isinstance(whole, hub.Opaque):
-            self._say(part, part.missing(whole.text))
+            self._say(part, part.said.missing(whole.text))
             for annotation in sequence(content.get("annotations"))[part.citations :]:
                 self._cite(part, mapping(annotation))
             if "part" in own(whole.extra):
                 self._delta(part, hub.ExtraDelta(whole.extra))
-        self._end(part)
+        self._end_part(part)
 
     def _end_message(self, item: _Item, raw: dict[str, JSON]) -> None:
         for number, content in enumerate(sequence(raw.get("content"))):
@@ -332,11 +340,11 @@ class ResponsesStreamParser:
             if part is None or not part.ended:
                 self._complete_content(item if part is not None else _adopt(item, raw), number, mapping(content))
         for part in item.contents.values():
-            self._end(part)
+            self._end_part(part)
 
     def _say(self, part: _Part, piece: str) -> None:
         if piece and not part.ended:
-            part.pieces.append(piece)
+            part.said.add(piece)
             self._delta(part, hub.TextDelta(piece))
 
     def _cite(self, part: _Part, annotation: dict[str, JSON]) -> None:
@@ -362,12 +370,12 @@ class ResponsesStreamParser:
 
     def _arguments(self, part: _Part, piece: str) -> None:
         if piece and not part.ended:
-            part.pieces.append(piece)
+            part.said.add(piece)
             self._delta(part, hub.ArgumentsDelta(piece))
 
     def _complete_arguments(self, item: _Item, whole: str) -> None:
         if item.part is not None:
-            self._arguments(item.part, item.part.missing(whole))
+            self._arguments(item.part, item.part.said.missing(whole))
         elif not item.held and whole:
             item.held.append(whole)
 
@@ -384,16 +392,16 @@ class ResponsesStreamParser:
             item.part = self._open(_thinking(item.raw, channel))
         if number not in item.texts and item.texts:
             self._say(item.part, model_items.PARAGRAPH)
-        item.texts.setdefault(number, []).append(piece)
+        item.texts.setdefault(number, _Said()).add(piece)
+        item.latest = max(item.latest, number)
         self._say(item.part, piece)
 
     def _rethink(self, event: dict[str, JSON], channel: str, whole: str) -> None:
         item = self._item_of(event, "reasoning")
         number = integer(event.get(f"{channel}_index")) or 0
-        said = "".join(item.texts.get(number, ()))
-        latest = not item.texts or number >= max(item.texts)
-        if latest and item.channel in ("", channel) and whole.startswith(said):
-            self._think(event, channel, whole[len(said) :])
+        latest = not item.texts or number >= item.latest
+        if latest and item.channel in ("", channel):
+            self._think(event, channel, item.texts.get(number, _Said()).missing(whole))
 
     def _end_reasoning(self, item: _Item, raw: dict[str, JSON]) -> None:
         whole = model_items.parse_reasoning(raw, answer=True)
@@ -403,14 +411,14 @@ class ResponsesStreamParser:
                 self._delta(part, hub.TextDelta(whole.text))
         else:
             part = item.part
-            self._say(part, part.missing(whole.text))
+            self._say(part, part.said.missing(whole.text))
             if whole.extra and whole.extra != getattr(part.started, "extra", None):
                 self._delta(part, hub.ExtraDelta(whole.extra))
         if whole.signature is None and (sealed := text(item.raw.get("encrypted_content"))):
             whole = model_items.parse_reasoning({**raw, "encrypted_content": sealed}, answer=True)
         if whole.signature is not None:
             self._delta(part, hub.SignatureDelta(whole.signature))
-        self._end(part)
+        self._end_part(part)
 
 
 def _call_type(kind: str) -> str:

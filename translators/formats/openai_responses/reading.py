@@ -7,9 +7,7 @@ the hub has no word for is kept in ``extra[NAME]``: ``item`` holds the other mem
 
 from collections.abc import Mapping
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
 from translators.errors import FormatError
 from translators.hub import JSON
 
@@ -18,11 +16,7 @@ NAME = "openai-responses"
 
 def load(body: bytes, what: str) -> dict[str, JSON]:
     """The JSON object in ``body``; FormatError for anything else."""
-    try:
-        value: JSON = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise FormatError(f"{what} is not JSON: {error}") from error
-    return object_at(value, what)
+    return object_at(jsonvalue.read(body, what), what)
 
 
 def object_at(value: JSON, path: str) -> dict[str, JSON]:

@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
 from translators.formats.openai_responses import items as model_items
 from translators.formats.openai_responses.content import join, render_citation
 from translators.formats.openai_responses.errors import stream_error
-from translators.formats.openai_responses.reading import NAME, own
+from translators.formats.openai_responses.reading import NAME, mapping, own
 from translators.formats.openai_responses.response import Echo, finish_head, render_head, render_item
 from translators.framing import sse
 from translators.hub import JSON
@@ -34,6 +32,8 @@ class _Open:
     identity: str
     pieces: list[str] = field(default_factory=list[str])
     annotations: list[JSON] = field(default_factory=list[JSON])
+    citations: list[hub.Citation] = field(default_factory=list[hub.Citation])
+    """Of the whole text, sent at its end."""
     length: int = 0
 
 
@@ -108,8 +108,8 @@ class ResponsesStreamRenderer:
         self._head = head
         self._ids = model_items.ItemIds(event.id)
         response = self._echo.encode(head)
-        created = self._event("response.created", {"response": response})
-        return created + self._event("response.in_progress", {"response": response})
+        created = self._response_event("response.created", response)
+        return created + self._response_event("response.in_progress", response)
 
     def _ensure_start(self) -> bytes:
         return self._start(hub.Started("", "")) if self._head is None else b""
@@ -119,7 +119,7 @@ class ResponsesStreamRenderer:
         head = self._whole()
         finish_head(head, event.stop, self._usage, refused=self._refused)
         kind = "response.completed" if head["status"] == "completed" else "response.incomplete"
-        sent += self._event(kind, {"response": self._closing(head, own(event.extra))})
+        sent += self._response_event(kind, self._closing(head, own(event.extra)))
         self._ended = True
         return sent
 
@@ -130,24 +130,31 @@ class ResponsesStreamRenderer:
         head = self._whole()
         head["status"] = "failed"
         head["error"] = stream_error(failure)
-        sent += self._event("response.failed", {"response": self._echo.encode(head)})
+        sent += self._response_event("response.failed", self._echo.encode(head))
         self._ended = True
         return sent
 
     def _whole(self) -> dict[str, JSON]:
         return {**(self._head or {}), "output": [item for item in self._output if item is not None]}
 
-    def _closing(self, head: dict[str, JSON], extra: Mapping[str, JSON]) -> orjson.Fragment:
+    def _closing(self, head: dict[str, JSON], extra: Mapping[str, JSON]) -> bytes:
         if not extra:
             return self._echo.encode(head)
-        whole: dict[str, JSON] = orjson.loads(orjson.dumps(self._echo.encode(head)))
-        return orjson.Fragment(orjson.dumps({**whole, **extra}))
+        whole = mapping(jsonvalue.read(self._echo.encode(head), "the answer"))
+        return jsonvalue.write({**whole, **extra})
 
     def _end_all(self, status: str) -> bytes:
         return b"".join([self._end_part(index, status) for index in list(self._open)])
 
-    def _event(self, kind: str, members: dict[str, object]) -> bytes:
-        body = orjson.dumps({"type": kind, "sequence_number": self._sequence, **members})
+    def _event(self, kind: str, members: Mapping[str, JSON]) -> bytes:
+        body = jsonvalue.write({"type": kind, "sequence_number": self._sequence, **members})
+        return self._numbered(kind, body)
+
+    def _response_event(self, kind: str, response: bytes) -> bytes:
+        head = jsonvalue.write({"type": kind, "sequence_number": self._sequence})
+        return self._numbered(kind, head[:-1] + b',"response":' + response + b"}")
+
+    def _numbered(self, kind: str, body: bytes) -> bytes:
         self._sequence += 1
         return sse.encode(body, kind)
 
@@ -182,7 +189,7 @@ class ResponsesStreamRenderer:
                     return b""
                 place = len(self._output)
                 self._output.append(whole)
-                members: dict[str, object] = {"output_index": place, "item": whole}
+                members: dict[str, JSON] = {"output_index": place, "item": whole}
                 added = self._event("response.output_item.added", members)
                 return added + self._event("response.output_item.done", members)
             case _:
@@ -212,6 +219,9 @@ class ResponsesStreamRenderer:
                     item.part = replace(item.part, extra=join(item.part.extra, extra))
                 return b""
             case hub.CitationDelta(citation=citation):
+                if citation.end is None and isinstance(item.part, hub.Text):  # it backs the whole text, still to come
+                    item.citations.append(citation)
+                    return b""
                 return self._cite(item, citation)
             case _:
                 assert_never(delta)
@@ -284,13 +294,11 @@ class ResponsesStreamRenderer:
     def _end_message(
         self, item: _Open, part: hub.Text | hub.Refusal, said: str, status: str
     ) -> tuple[bytes, dict[str, JSON]]:
-        sent = b""
         if isinstance(part, hub.Text):
-            for citation in part.citations:
-                sent += self._cite(item, citation)
+            sent = b"".join([self._cite(item, citation) for citation in (*part.citations, *item.citations)])
             sent += self._item_event("response.output_text.done", item, content_index=0, text=said, logprobs=[])
         else:
-            sent += self._item_event("response.refusal.done", item, content_index=0, refusal=said)
+            sent = self._item_event("response.refusal.done", item, content_index=0, refusal=said)
         content = _content(part, said, item.annotations)
         sent += self._item_event("response.content_part.done", item, content_index=0, part=content)
         return sent, model_items.render_message(part, [content], item.identity, status)

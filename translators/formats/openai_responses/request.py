@@ -9,9 +9,11 @@ asked for when there is reasoning, since a client that keeps no state at the ser
 from collections.abc import Mapping
 from typing import Literal, cast
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
+from translators.cache_key import session_key
+from translators.dropped import dropped, extras
+from translators.efforts import effort_of, nearest
+from translators.errors import Unsupported
 from translators.format import Profile, WireRequest
 from translators.formats.openai_responses.history import InputWriter, parse_input, place_system
 from translators.formats.openai_responses.reading import (
@@ -37,6 +39,7 @@ from translators.formats.openai_responses.tools import (
     render_tools,
 )
 from translators.hub import JSON
+from translators.kin import inherited
 
 LOGPROBS = "message.output_text.logprobs"
 ENCRYPTED = "reasoning.encrypted_content"
@@ -54,8 +57,8 @@ _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"
 _MIN_OUTPUT = 16
 """The API refuses a smaller ``max_output_tokens``."""
 _MAX_USER = 64
-_LOW, _MEDIUM = 4096, 16384
-"""Thinking tokens up to which a budget counts as low and as medium effort."""
+_INSTRUCTIONS = "You are a helpful assistant."
+_TIERS = frozenset({"auto", "default", "flex", "scale", "priority", "fast", "ultrafast"})
 _SUMMARY_KNOWN = frozenset({"effort"})
 
 type _Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -165,33 +168,55 @@ def render_request(request: hub.Request, profile: Profile, losses: list[hub.Loss
     body: dict[str, JSON] = {"model": request.model}
     if profile.system_position != "none":
         instructions, messages = _take_instructions(messages)
-        if instructions:
-            body["instructions"] = instructions
+        body |= _instructions(instructions, profile if foreign else Profile(), losses)
     body["input"] = _render_input(messages, kept, profile, losses)
+    if foreign and request.messages and not body["input"]:
+        raise Unsupported("nothing of the conversation can be sent: no message has any content that this format holds")
     body |= render_options(request, profile, losses)
     if foreign:
-        body["store"] = False
-        if request.reasoning is not None and mapping(body.get("reasoning")).get("effort") != "none":
-            body["include"] = [ENCRYPTED]
+        body |= _for_another_format(request, body)
     body |= rest(kept, _BOOKKEEPING)
-    match profile.stream:
-        case "always":
-            body["stream"] = True
-        case "never":
-            body.pop("stream", None)
-        case "as-asked":
-            if request.stream:
-                body["stream"] = True
+    body |= _store(body, profile, losses)
+    stream = profile.stream == "always" or (profile.stream == "as-asked" and request.stream)
+    body |= {"stream": True} if stream else {}
     _report_unknown(request, losses)
     for name in sorted(profile.omit & body.keys()):
         del body[name]
         losses.append(hub.Loss(name, "the upstream refuses this field"))
-    return WireRequest(headers={"content-type": "application/json"}, body=orjson.dumps(body))
+    return WireRequest(headers={"content-type": "application/json"}, body=jsonvalue.write(body))
+
+
+def _instructions(said: str, profile: Profile, losses: list[hub.Loss]) -> dict[str, JSON]:
+    if not said and profile.needs_instructions:
+        losses.append(hub.Loss("instructions", "the upstream demands instructions; some were invented as required"))
+        return {"instructions": _INSTRUCTIONS}
+    return {"instructions": said} if said else {}
+
+
+def _store(body: Mapping[str, JSON], profile: Profile, losses: list[hub.Loss]) -> dict[str, JSON]:
+    if profile.stores:
+        return {}
+    if body.get("store") is not False:
+        losses.append(hub.Loss("store", "the upstream stores nothing"))
+    return {"store": False}
+
+
+def _for_another_format(request: hub.Request, body: Mapping[str, JSON]) -> dict[str, JSON]:
+    """What a client of this format would have said itself."""
+    include: list[JSON] = []
+    if request.reasoning is not None and mapping(body.get("reasoning")).get("effort") != "none":
+        include.append(ENCRYPTED)
+    if request.logprobs:
+        include.append(LOGPROBS)
+    said: dict[str, JSON] = {"store": False, "include": include} if include else {"store": False}
+    return said | inherited(request.extra, NAME)
 
 
 def _take_instructions(messages: list[hub.Message]) -> tuple[str, list[hub.Message]]:
     """Leading system text that did not come as an item of the input."""
     texts: list[str] = []
+    if all(message.role == "system" for message in messages):
+        return "", messages  # there must be some input
     for number, message in enumerate(messages):
         if message.role != "system" or NAME in message.extra:
             return "\n\n".join(texts), messages[number:]
@@ -221,9 +246,9 @@ def render_options(request: hub.Request, profile: Profile, losses: list[hub.Loss
         "temperature": request.temperature,
         "top_p": request.top_p,
         "top_logprobs": request.top_logprobs,
-        "prompt_cache_key": request.cache_key,
-        "service_tier": request.service_tier,
-        "reasoning": _render_reasoning(request.reasoning),
+        "prompt_cache_key": request.cache_key or (session_key(request) if profile.cache_key else None),
+        "service_tier": _tier(request, losses),
+        "reasoning": _render_reasoning(request.reasoning, profile, losses),
         "text": _render_text(request, kept) or None,
         "safety_identifier": kept.get("safety_identifier"),
     }
@@ -267,27 +292,37 @@ def _output_limit(asked: int, profile: Profile, losses: list[hub.Loss]) -> int:
     return asked
 
 
-def _render_reasoning(reasoning: hub.Reasoning | None) -> dict[str, JSON] | None:
+def _tier(request: hub.Request, losses: list[hub.Loss]) -> str | None:
+    if request.service_tier is None or NAME in request.extra or request.service_tier in _TIERS:
+        return request.service_tier
+    losses.append(hub.Loss("service_tier", f"the Responses API knows no service tier {request.service_tier!r}"))
+    return None
+
+
+def _render_reasoning(
+    reasoning: hub.Reasoning | None, profile: Profile, losses: list[hub.Loss]
+) -> dict[str, JSON] | None:
     if reasoning is None:
         return None
+    if profile.reasoning_style == "none":
+        losses.append(hub.Loss("reasoning", "the model cannot be told how to think"))
+        return None
     rendered: dict[str, JSON] = {}
-    effort = reasoning.effort or _effort_of(reasoning.budget)
+    wanted = reasoning.effort or effort_of(reasoning.budget)
+    effort = None if wanted is None else nearest(wanted, profile.efforts)
     if effort is not None:
         rendered["effort"] = effort
+    if effort != wanted:
+        losses.append(hub.Loss("reasoning.effort", f"the model knows no effort {wanted}; {effort} is sent"))
+    elif reasoning.effort is None and reasoning.budget:
+        losses.append(hub.Loss("reasoning.budget", f"the Responses API takes no token budget; effort is {effort}"))
     if NAME in reasoning.extra:
         return {**rendered, **own(reasoning.extra)}
+    if reasoning.adaptive and effort is None:
+        losses.append(hub.Loss("reasoning", "the model decides by itself how much to think; it cannot be told to"))
     if reasoning.visible and effort != "none":
         rendered["summary"] = "auto"
     return rendered or None
-
-
-def _effort_of(budget: int | None) -> str | None:
-    """The effort that comes nearest to a budget of thinking tokens."""
-    if budget is None or budget < 0:
-        return None
-    if budget == 0:
-        return "none"
-    return "low" if budget <= _LOW else "medium" if budget <= _MEDIUM else "high"
 
 
 def _render_text(request: hub.Request, kept: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -321,10 +356,18 @@ def _report_unknown(request: hub.Request, losses: list[hub.Loss]) -> None:
         ("presence_penalty", request.presence_penalty),
         ("frequency_penalty", request.frequency_penalty),
         ("n", None if request.n == 1 else request.n),
-        ("logprobs", None if NAME in request.extra else request.logprobs),
     ):
         if value is not None:
             losses.append(hub.Loss(path, f"the Responses API has no {path}"))
-    for name, members in request.extra.items():
-        if name != NAME:
-            losses.extend(hub.Loss(member, f"only {name} understands it") for member in members)
+    told: set[tuple[str, str]] = set()
+    kin = inherited(request.extra, NAME)
+    for path, extra, holder in extras(request):
+        for origin, member in dropped(extra, NAME):
+            if (origin, member) not in told and (path or member not in kin):
+                told.add((origin, member))
+                losses.append(hub.Loss(f"{path}.{member}".lstrip("."), f"only {origin} understands `{member}`"))
+        if isinstance(holder, hub.ToolCall) and holder.signature is not None and ("", "signature") not in told:
+            told.add(("", "signature"))
+            losses.append(
+                hub.Loss(f"{path}.signature", "a signature on a tool call, which a Responses item cannot hold")
+            )

@@ -4,9 +4,7 @@ An answer repeats what was asked (tools, instructions, sampling). When parsing, 
 rendering they are made from the client's own request, encoded once, because a stream says them three times.
 """
 
-import orjson
-
-from translators import hub
+from translators import hub, jsonvalue
 from translators.errors import FormatError
 from translators.format import Profile
 from translators.formats.openai_responses import items as model_items
@@ -160,11 +158,11 @@ class Echo:
         members |= {name: kept[name] for name in _REQUEST_ECHOES if kept.get(name) is not None}
         members["text"] = {**mapping(members["text"]), **mapping(options.get("text"))}
         members["reasoning"] = {**mapping(members["reasoning"]), **mapping(options.get("reasoning"))}
-        self._tail = orjson.dumps(members)[1:]
+        self._tail = jsonvalue.write(members)[1:]
 
-    def encode(self, head: dict[str, JSON]) -> orjson.Fragment:
-        """A whole response object: ``head`` and what it repeats."""
-        return orjson.Fragment(orjson.dumps(head)[:-1] + b"," + self._tail)
+    def encode(self, head: dict[str, JSON]) -> bytes:
+        """A whole response object as JSON: ``head`` and what it repeats."""
+        return jsonvalue.write(head)[:-1] + b"," + self._tail
 
 
 def _instructions(request: hub.Request) -> JSON:
@@ -203,8 +201,8 @@ def render_response(response: hub.Response, request: hub.Request, losses: list[h
     head = render_head(response.id, response.model, response.created, "completed", output)
     refused = any(isinstance(part, hub.Refusal) for part in response.parts)
     finish_head(head, response.stop, response.usage, refused=refused)
-    whole = mapping(orjson.loads(orjson.dumps(Echo(request).encode(head))))
-    return orjson.dumps({**whole, **own(response.extra)})
+    whole = mapping(jsonvalue.read(Echo(request).encode(head), "the answer"))
+    return jsonvalue.write({**whole, **own(response.extra)})
 
 
 def _render_output(response: hub.Response, losses: list[hub.Loss]) -> list[JSON]:

@@ -25,6 +25,7 @@ from translators.formats.openai_responses.reading import (
     text,
 )
 from translators.hub import JSON
+from translators.tools.strict import is_closed
 
 _FUNCTION = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM = frozenset({"type", "name", "description", "format"})
@@ -98,7 +99,7 @@ def render_tools(tools: Sequence[hub.Tool | hub.ServerTool], profile: Profile, l
         around: dict[str, JSON] = {}
         for number, tool in group:
             one = (
-                _render_tool(tool, profile)
+                _render_tool(tool, f"tools[{number}]", profile, losses)
                 if isinstance(tool, hub.Tool)
                 else _render_server_tool(tool, f"tools[{number}]", losses)
             )
@@ -124,7 +125,7 @@ def _namespace(tool: hub.Tool | hub.ServerTool) -> str | None:
     return tool.namespace if isinstance(tool, hub.Tool) else None
 
 
-def _render_tool(tool: hub.Tool, profile: Profile) -> dict[str, JSON]:
+def _render_tool(tool: hub.Tool, path: str, profile: Profile, losses: list[hub.Loss]) -> dict[str, JSON]:
     rendered: dict[str, JSON] = {"type": "custom" if tool.custom else "function", "name": tool.name}
     if tool.description is not None:
         rendered["description"] = tool.description
@@ -139,6 +140,9 @@ def _render_tool(tool: hub.Tool, profile: Profile) -> dict[str, JSON]:
         if profile.strict_tools:
             # Left out, this API takes it for true and rewrites the schema.
             strict = tool.strict if NAME in tool.extra else tool.strict or False
+            if strict and NAME not in tool.extra and not is_closed(tool.schema):
+                losses.append(hub.Loss(f"{path}.strict", "its schema is not closed enough for this API's strict tools"))
+                strict = False
             if strict is not None:
                 rendered["strict"] = strict
     return rendered | mapping(own(tool.extra).get("tool"))

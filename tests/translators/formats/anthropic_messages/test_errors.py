@@ -36,6 +36,7 @@ def _error(kind: str, message: str = "text") -> dict[str, Any]:
         (404, _error("not_found_error"), "not_found"),
         (413, _error("request_too_large"), "too_large"),
         (429, _error("rate_limit_error", "This request would exceed your organization's rate limit"), "rate_limit"),
+        (429, _error("rate_limit_error", "Rate limit reached, please slow down"), "rate_limit"),
         (429, _error("rate_limit_error", "Usage limit reached for 5 hour. Your limit will reset at …"), "quota"),
         (429, {"error": {"code": "1113", "message": "Insufficient balance or no resource package"}}, "billing"),
         (500, _error("api_error"), "server"),

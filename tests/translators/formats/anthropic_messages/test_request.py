@@ -1,5 +1,7 @@
 """Requests of Anthropic clients in, and what goes to Anthropic upstreams for clients of other formats."""
 
+import json
+
 import pytest
 
 from tests.translators.formats.anthropic_messages.wire import Wire, system, user
@@ -185,3 +187,35 @@ def test_streaming_is_asked_for_as_the_profile_says() -> None:
     assert Wire().send(stream=True)["stream"] is True
     assert "stream" not in Wire().send(stream=True, profile=Profile(stream="never"))
     assert Wire().send(profile=Profile(stream="always"))["stream"] is True
+
+
+def test_an_imitator_without_structured_output_is_shown_the_schema() -> None:
+    losses: list[hub.Loss] = []
+    asked = hub.Request(
+        "m",
+        (hub.Message("user", (hub.Text("Hi"),)),),
+        max_tokens=9,
+        output=hub.OutputFormat({"type": "object", "properties": {"a": {}}}),
+    )
+    body = json.loads(Wire.format.render_request(asked, Profile(structured="none"), losses).body)
+    assert "output_config" not in body
+    assert '"properties":{"a":{}}' in body["system"][0]["text"]
+    assert [loss.path for loss in losses] == ["output.schema"]
+
+
+@pytest.mark.parametrize(
+    "reasoning, thinking, effort",
+    [
+        (hub.Reasoning(budget=20000), {"type": "adaptive"}, "high"),
+        (hub.Reasoning(budget=4000, extra={"anthropic-messages": {"thinking": {}}}), {"type": "adaptive"}, "low"),
+        (hub.Reasoning(effort="xhigh", budget=4000), {"type": "adaptive"}, "xhigh"),
+        (hub.Reasoning(budget=0), None, None),
+        (hub.Reasoning(effort="none"), None, None),
+        (hub.Reasoning(effort="high"), {"type": "adaptive"}, "high"),
+    ],
+)
+def test_a_model_that_thinks_adaptively_or_not_at_all_gets_no_budget(
+    reasoning: hub.Reasoning, thinking: object, effort: str | None
+) -> None:
+    body = Wire().send(reasoning=reasoning, profile=Profile(thinking_budgets=False))
+    assert (body.get("thinking"), body.get("output_config", {}).get("effort")) == (thinking, effort)

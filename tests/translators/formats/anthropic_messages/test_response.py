@@ -33,6 +33,13 @@ def test_an_answer_without_id_and_model_gets_both() -> None:
     assert answer["model"] == "asked"
 
 
+def test_a_server_that_draws_its_ids_from_a_few_makes_no_two_answers_alike() -> None:
+    longer = hub.Request("asked", (user("hi"), user("and"), user("then")))
+    response = hub.Response("chatcmpl-123", "m", (hub.Text("x"),), hub.Stop("end"))
+    ids = {json.loads(Wire.format.render_response(response, asked, []))["id"] for asked in (ASKED, longer)}
+    assert len(ids) == 2
+
+
 def test_usage_that_nobody_reported_is_estimated() -> None:
     usage = _rendered(hub.Text("x"))["usage"]
     assert isinstance(usage, dict)
@@ -53,3 +60,12 @@ def test_a_refusal_is_text_with_its_stop_reason() -> None:
     answer = _rendered(hub.Refusal("no"), stop=hub.Stop("refusal"))
     assert answer["content"] == [{"type": "text", "text": "no"}]
     assert answer["stop_reason"] == "refusal"
+
+
+def test_a_citation_backs_the_whole_block() -> None:
+    cited = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "x"}
+    block = {"type": "text", "text": "Four.", "citations": [cited]}
+    body = {"id": "m", "type": "message", "content": [block], "stop_reason": "end_turn", "usage": {}}
+    (part,) = Wire.format.parse_response(json.dumps(body).encode()).parts
+    assert isinstance(part, hub.Text)
+    assert [(citation.start, citation.end) for citation in part.citations] == [(0, 5)]

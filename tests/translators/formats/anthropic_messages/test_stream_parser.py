@@ -3,6 +3,7 @@
 import pytest
 
 from tests.translators.formats.anthropic_messages.wire import Wire, sse
+from tests.wires import events_of
 from translators import hub
 from translators.errors import FormatError
 
@@ -41,6 +42,13 @@ def test_a_zero_in_the_last_report_does_not_undo_the_input() -> None:
     }
     usage = [event.usage for event in Wire().events(sse(START, last, STOP)) if isinstance(event, hub.UsageReported)]
     assert (usage[-1].input, usage[-1].output) == (9, 4)
+
+
+def test_a_zero_beside_cached_tokens_means_that_the_cache_served_all() -> None:
+    usage = {"input_tokens": 0, "cache_read_input_tokens": 30, "output_tokens": 4}
+    last = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
+    reports = [event.usage for event in Wire().events(sse(START, last, STOP)) if isinstance(event, hub.UsageReported)]
+    assert (reports[-1].input, reports[-1].cache_read) == (30, 30)
 
 
 @pytest.mark.parametrize(
@@ -105,5 +113,29 @@ def test_an_error_event_fails_with_its_kind() -> None:
 )
 def test_bytes_that_the_format_does_not_allow_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError) as caught:
-        Wire.format.stream_parser().feed(data)
+        events_of(Wire.format, data)
     assert caught.value.status_hint == 502
+
+
+def test_a_block_that_grows_is_read_at_its_end_as_in_a_whole_answer() -> None:
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    events = Wire().events(sse(START, _block(0, {"type": "image", "source": source}), _end(0), STOP))
+    assert hub.PartStarted(0, hub.Media("image", "image/png", data="iVBORw0KGgo=")) in events
+
+
+def test_extras_of_the_end_do_not_replace_fields_of_the_message() -> None:
+    delta = {"stop_reason": "end_turn", "type": "message_delta", "id": 3}
+    last = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 3}, "model": None}
+    finished = Wire().events(sse(START, last, STOP))[-1]
+    assert isinstance(finished, hub.Finished)
+    assert finished.extra == {}
+
+
+def test_a_citation_that_comes_before_its_text_backs_all_of_it() -> None:
+    cited = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "x"}
+    block = _block(0, {"type": "text", "text": "", "citations": []})
+    pieces = [_delta(0, {"type": "text_delta", "text": piece}) for piece in ("Fo", "ur.")]
+    data = sse(START, block, _delta(0, {"type": "citations_delta", "citation": cited}), *pieces, _end(0), STOP)
+    deltas = [event.delta for event in Wire().events(data) if isinstance(event, hub.PartDelta)]
+    (citation,) = [delta.citation for delta in deltas if isinstance(delta, hub.CitationDelta)]
+    assert (citation.start, citation.end) == (0, 5)

@@ -50,4 +50,5 @@ def test_disown_takes_out_what_we_put_in() -> None:
 
     cleaned = orjson.loads(Gemini().disown(WireRequest(body=body)).body)
 
-    assert cleaned == {"contents": [{"role": "model", "parts": [{"functionCall": {"name": "f"}}, parts[2]]}]}
+    call = {"functionCall": {"name": "f"}, "thoughtSignature": "skip_thought_signature_validator"}
+    assert cleaned == {"contents": [{"role": "model", "parts": [call, parts[2]]}]}

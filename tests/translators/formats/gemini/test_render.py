@@ -50,13 +50,19 @@ def test_results_stand_first_and_in_the_order_of_their_calls() -> None:
     ]
 
 
-def test_a_conversation_that_starts_with_the_model_gets_a_user_turn() -> None:
+def test_a_conversation_may_start_with_what_the_model_said() -> None:
+    body = render(model(hub.Text("hello")), HI)
+
+    assert [turn["role"] for turn in body["contents"]] == ["model", "user"]
+
+
+def test_a_conversation_that_starts_with_a_call_gets_a_user_turn_that_says_nothing() -> None:
     losses: list[hub.Loss] = []
 
-    body = render(model(hub.Text("hello")), losses=losses)
+    body = render(model(hub.ToolCall("1", "f", "{}")), user(hub.ToolResult("1")), losses=losses)
 
-    assert body["contents"][0]["role"] == "user"
-    assert "invented because required" in losses[0].reason
+    assert body["contents"][0] == {"role": "user", "parts": [{"text": " "}]}
+    assert any(loss.path == "messages[0]" and "a user turn that says nothing" in loss.reason for loss in losses)
 
 
 def test_leading_system_text_is_the_instruction_and_later_one_user_text() -> None:
@@ -97,7 +103,9 @@ def test_own_signatures_are_sent_and_foreign_ones_are_not() -> None:
     assert thought == {"text": "hm", "thought": True}
     assert first["thoughtSignature"] == "c2ln"
     assert "thoughtSignature" not in second
-    assert [loss.reason for loss in losses] == ["a reasoning signature of anthropic-messages means nothing to Gemini"]
+    assert [loss.reason for loss in losses] == [
+        "a reasoning signature of anthropic-messages means nothing to this upstream"
+    ]
 
 
 @pytest.mark.parametrize("name, nested", [("gemini-3-pro-preview", True), ("gemini-2.5-flash", False)])
@@ -186,3 +194,60 @@ def test_omitted_fields_are_left_out() -> None:
     body = render(HI, temperature=0.5, top_p=0.1, profile=Profile(omit=frozenset({"temperature"})))
 
     assert body["generationConfig"] == {"topP": 0.1}
+
+
+def test_only_the_first_call_of_a_turn_needs_a_signature() -> None:
+    losses: list[hub.Loss] = []
+    foreign = hub.Signature("sig", "anthropic-messages")
+    turns = (
+        HI,
+        model(hub.Text("a"), hub.ToolCall("1", "f", "{}", signature=foreign), hub.ToolCall("2", "f", "{}")),
+        user(hub.ToolResult("1"), hub.ToolResult("2")),
+        model(hub.ToolCall("3", "f", "{}", signature=hub.Signature("c2ln", "gemini-cli"))),
+    )
+
+    body = render(*turns, losses=losses)
+
+    marks = [
+        part.get("thoughtSignature") for turn in body["contents"] for part in turn["parts"] if "functionCall" in part
+    ]
+    assert marks == ["skip_thought_signature_validator", None, "c2ln"]
+    assert any("invented because required" in loss.reason for loss in losses)
+
+
+@pytest.mark.parametrize("name", ["gemini-2.5-pro", "claude-sonnet-4-5", "a-model"])
+def test_models_that_ask_for_no_signature_get_none(name: str) -> None:
+    body = render(HI, model(hub.ToolCall("1", "f", "{}")), model=name)
+
+    assert "thoughtSignature" not in body["contents"][1]["parts"][0]
+
+
+def test_a_profile_lets_json_schema_through() -> None:
+    schema = {
+        "$schema": "x", "type": "object", "additionalProperties": False,
+        "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"oneOf": [{"type": "string", "minLength": 1}, {"type": "null"}]}},
+        "$defs": {"n": {"type": "integer", "enum": [1, 2]}},
+    }  # fmt: skip
+    losses: list[hub.Loss] = []
+
+    body = render(HI, tools=(hub.Tool("f", None, schema),), profile=Profile(tool_schema="json"), losses=losses)
+
+    del schema["$schema"]
+    assert body["tools"] == [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": schema}]}]
+    assert losses == []
+
+
+def test_a_schema_without_end_goes_out_in_the_subset_all_the_same() -> None:
+    endless = {"type": "object", "properties": {"a": {"$ref": "#"}}}
+
+    body = render(HI, tools=(hub.Tool("f", None, endless),), profile=Profile(tool_schema="json"))
+
+    assert body["tools"][0]["functionDeclarations"][0].keys() == {"name", "parameters"}
+
+
+@pytest.mark.parametrize("tier, word", [("default", "standard"), ("flex", "flex"), ("auto", None), ("scale", None)])
+def test_a_service_tier_is_said_in_googles_words(tier: str, word: str | None) -> None:
+    losses: list[hub.Loss] = []
+
+    assert render(HI, service_tier=tier, losses=losses).get("serviceTier") == word
+    assert bool(losses) == (tier == "scale")

@@ -7,7 +7,7 @@ import pytest
 
 from translators import hub
 from translators.errors import FormatError
-from translators.format import WireRequest
+from translators.format import Profile, WireRequest
 from translators.formats.gemini import Gemini
 from translators.signatures import wrap
 
@@ -95,7 +95,7 @@ def test_gemini_clis_prefix_of_an_id_is_taken_off() -> None:
     )
 
     assert request.messages[0].parts == (hub.ToolCall("toolu_1", "ls", "{}"),)
-    assert request.messages[1].parts == (hub.ToolResult("toolu_1", name="ls", extra={"gemini": {"response": {}}}),)
+    assert request.messages[1].parts == (hub.ToolResult("toolu_1", name="ls", extra={"gemini": {"=response": {}}}),)
 
 
 @pytest.mark.parametrize(
@@ -210,3 +210,36 @@ def test_errors_name_the_place(body: dict[str, Any], place: str) -> None:
 def test_a_body_that_is_no_json_is_a_format_error() -> None:
     with pytest.raises(FormatError, match="not JSON"):
         Gemini().parse_request(WireRequest(path="/v1beta/models/m:generateContent", body=b"{"))
+
+
+def test_streamed_arguments_stay_asked_for() -> None:
+    asked = {"functionCallingConfig": {"mode": "ANY", "streamFunctionCallArguments": True}}
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "x"}]}],
+        "tools": [{"functionDeclarations": [{"name": "f"}]}],
+        "tool_config": asked,
+    }
+
+    again = orjson.loads(Gemini().render_request(parse(body), Profile(), []).body)
+
+    assert again["toolConfig"] == asked
+
+
+@pytest.mark.parametrize("word, tier", [("standard", "default"), ("flex", "flex"), ("unspecified", None)])
+def test_a_service_tier_is_read_in_everyones_words(word: str, tier: str | None) -> None:
+    assert parse({"contents": [], "service_tier": word}).service_tier == tier
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"text": "x", "partMetadata": {"a": 1}},
+        {"inlineData": {"mimeType": "image/png", "data": "AA=="}, "thought": True, "thoughtSignature": "c2ln"},
+        {"fileData": {"fileUri": "files/a", "mimeType": "video/mp4"}, "videoMetadata": {"fps": 1}},
+        {"toolCall": {"toolType": "GOOGLE_SEARCH_WEB", "id": "1", "args": {}}, "thoughtSignature": "c2ln"},
+    ],
+)
+def test_what_stands_beside_a_part_survives_the_round_trip(part: dict[str, Any]) -> None:
+    again = orjson.loads(Gemini().render_request(parse(user(part)), Profile(), []).body)
+
+    assert again["contents"] == [{"role": "user", "parts": [part]}]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translators.formats.gemini.schema import normalise, portable, standard
+from translators.formats.gemini.schema import normalise, portable, standard, trimmed
 
 REFUSED = frozenset(
     [
@@ -210,3 +210,60 @@ def test_the_openapi_dialect_is_read_as_json_schema() -> None:
 def test_only_recorded_keywords_are_portable() -> None:
     assert portable({"type": "object", "properties": {"if": {"type": "string"}}, "additionalProperties": False})
     assert not portable({"type": "object", "properties": {"a": {"not": {"type": "string"}}}})
+
+
+@pytest.mark.parametrize(
+    "given, kept, given_up",
+    [
+        ({"type": "integer", "exclusiveMinimum": 0}, {"type": "integer", "minimum": 1}, set()),
+        ({"type": "number", "exclusiveMinimum": 0}, {"type": "number"}, {"exclusiveMinimum"}),
+        ({"const": "a"}, {"enum": ["a"]}, set()),
+        ({"$schema": "x", "$comment": "y", "x-z": 1}, {}, set()),
+        ({"properties": {"not": {"not": {}, "type": "string"}}}, {"properties": {"not": {"type": "string"}}}, {"not"}),
+        ({"items": {"format": "uri", "minLength": 1}}, {"items": {"minLength": 1}}, {"format"}),
+    ],
+)
+def test_json_schema_is_trimmed_to_what_the_api_is_known_to_take(
+    given: dict[str, Any], kept: dict[str, Any], given_up: set[str]
+) -> None:
+    assert trimmed(given) == (kept, given_up)
+
+
+@pytest.mark.parametrize(
+    "given", [{"allOf": [{"type": "object"}]}, {"properties": {"a": {"$ref": "#"}}}, {"items": {"nullable": True}}]
+)
+def test_a_schema_that_does_not_stand_without_its_keywords_is_not_trimmed(given: dict[str, Any]) -> None:
+    assert trimmed(given) is None
+
+
+@pytest.mark.parametrize(
+    "given, expected, dropped",
+    [
+        ({"type": "integer", "exclusiveMaximum": 9}, {"type": "integer", "maximum": 8}, set()),
+        ({"type": "integer", "minimum": 1, "exclusiveMinimum": True}, {"type": "integer", "minimum": 1}, {"exclusiveMinimum"}),
+        ({"type": "number", "exclusiveMaximum": 9}, {"type": "number"}, {"exclusiveMaximum"}),
+    ],
+)  # fmt: skip
+def test_exclusive_bounds_of_whole_numbers_are_said_as_inclusive_ones(
+    given: dict[str, Any], expected: dict[str, Any], dropped: set[str]
+) -> None:
+    assert normalise(given) == (expected, dropped)
+
+
+def test_a_chain_of_references_is_followed_to_its_end_however_long() -> None:
+    links = {f"D{n}": {"$ref": f"#/$defs/D{n + 1}"} for n in range(3000)}
+    schema, dropped = normalise({"$ref": "#/$defs/D0", "$defs": {**links, "D3000": {"type": "integer"}}})
+    assert schema == {"type": "integer"}
+    assert not dropped
+
+
+def test_an_alternative_without_words_is_no_object() -> None:
+    assert normalise({"type": "object", "properties": {"a": {"anyOf": [{}, {"type": "null"}]}}})[0]["properties"] == {
+        "a": {"type": "string", "nullable": True}
+    }
+
+
+def test_alternatives_of_one_definition_are_no_recursion() -> None:
+    listed = {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}
+    schema = {"type": "object", "properties": {"a": listed, "b": listed}, "$defs": {"A": {"type": "integer"}}}
+    assert normalise(schema)[0]["properties"] == {key: {"type": "integer", "nullable": True} for key in "ab"}

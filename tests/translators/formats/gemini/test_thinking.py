@@ -1,6 +1,6 @@
 """Each generation of models is told to think in its own words."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -22,12 +22,22 @@ from translators.formats.gemini.thinking import render_thinking
         ("gemini-2.5-pro", hub.Reasoning(budget=0), {"thinkingBudget": 128}),
         ("gemini-2.5-flash", hub.Reasoning(budget=0), {"thinkingBudget": 0}),
         ("gemini-2.5-flash", hub.Reasoning(adaptive=True), {"thinkingBudget": -1}),
+        ("claude-sonnet-4-5", hub.Reasoning(effort="medium"), {"thinkingBudget": 8192}),
         ("gemini-2.0-flash", hub.Reasoning(effort="high", visible=True), {}),
         ("google/gemini-2.5-pro", hub.Reasoning(visible=True), {"includeThoughts": True}),
     ],
 )
 def test_thinking_is_said_in_the_models_words(model: str, reasoning: hub.Reasoning, config: dict[str, Any]) -> None:
     assert render_thinking(reasoning, model, []) == config
+
+
+@pytest.mark.parametrize("effort, lost", [("high", False), ("medium", True)])
+def test_a_level_that_the_model_does_not_know_is_a_loss(effort: Literal["high", "medium"], lost: bool) -> None:
+    losses: list[hub.Loss] = []
+
+    render_thinking(hub.Reasoning(effort=effort), "gemini-3-pro-preview", losses)
+
+    assert [loss.path for loss in losses] == (["reasoning.effort"] if lost else [])
 
 
 def test_a_budget_beyond_the_limits_is_a_loss() -> None:

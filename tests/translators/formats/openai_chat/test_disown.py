@@ -4,7 +4,7 @@ import json
 
 from translators import hub
 from translators.format import WireRequest
-from translators.formats.openai_chat.disown import disown
+from translators.formats.openai_chat import OpenAIChat
 from translators.signatures import PREFIX, wrap
 
 
@@ -14,7 +14,7 @@ def _wire(body: bytes) -> WireRequest:
 
 def test_disown_returns_a_request_without_our_marks_itself() -> None:
     wire = _wire(b'{"messages":[{"role":"assistant","reasoning_content":"x"}]}')
-    assert disown(wire) is wire
+    assert OpenAIChat().disown(wire) is wire
 
 
 def test_disown_takes_out_the_reasoning_of_another_format() -> None:
@@ -26,15 +26,15 @@ def test_disown_takes_out_the_reasoning_of_another_format() -> None:
         "reasoning_details": [{"type": "reasoning.encrypted", "data": mark}],
         "tool_calls": [{"id": "c", "extra_content": {"google": {"thought_signature": mark}}}],
     }
-    body = json.loads(disown(_wire(json.dumps({"messages": [message]}).encode())).body)
+    body = json.loads(OpenAIChat().disown(_wire(json.dumps({"messages": [message]}).encode())).body)
     assert body["messages"] == [{"role": "assistant", "content": "Hi", "tool_calls": [{"id": "c"}]}]
 
 
 def test_disown_leaves_a_mark_in_plain_text_alone() -> None:
     wire = _wire(json.dumps({"messages": [{"role": "user", "content": PREFIX}]}).encode())
-    assert disown(wire) is wire
+    assert OpenAIChat().disown(wire) is wire
 
 
 def test_disown_keeps_a_body_that_cannot_be_read() -> None:
     wire = _wire(b"{" + PREFIX.encode())
-    assert disown(wire) is wire
+    assert OpenAIChat().disown(wire) is wire

@@ -4,8 +4,8 @@ import json
 
 from translators import hub
 from translators.formats.openai_chat.reasoning import (
+    Details,
     client_details,
-    merged_details,
     parse_thinking,
     spoken,
     upstream_details,
@@ -14,18 +14,39 @@ from translators.formats.openai_chat.reasoning import (
 SIGNED: list[dict[str, hub.JSON]] = [{"type": "reasoning.text", "text": "a", "signature": "s", "index": 0}]
 
 
+def _merged(pieces: list[dict[str, hub.JSON]]) -> list[dict[str, hub.JSON]]:
+    details = Details()
+    for piece in pieces:
+        details.add([piece])
+    return details.take()
+
+
 def test_pieces_of_one_index_are_joined() -> None:
     pieces: list[dict[str, hub.JSON]] = [
         {"type": "reasoning.text", "text": "a", "index": 0},
         {"type": "reasoning.text", "text": "b", "index": 0, "signature": None},
         {"type": "reasoning.text", "signature": "s", "index": 0},
     ]
-    assert merged_details([], pieces) == [{"type": "reasoning.text", "text": "ab", "signature": "s", "index": 0}]
+    assert _merged(pieces) == [{"type": "reasoning.text", "text": "ab", "signature": "s", "index": 0}]
+
+
+def test_pieces_without_an_index_are_not() -> None:
+    pieces: list[dict[str, hub.JSON]] = [{"type": "reasoning.text", "text": "a", "index": None} for _ in range(2)]
+    assert _merged(pieces) == pieces
+
+
+def test_what_was_taken_does_not_come_again() -> None:
+    details = Details()
+    details.add([{"type": "reasoning.text", "text": "a", "index": 0}])
+    details.take()
+    assert not details
+    details.add([{"type": "reasoning.text", "text": "b", "index": 0}])
+    assert details.take() == [{"type": "reasoning.text", "text": "b", "index": 0}]
 
 
 def test_pieces_of_different_indexes_are_not() -> None:
     pieces: list[dict[str, hub.JSON]] = [{"type": "reasoning.text", "text": "a", "index": index} for index in range(2)]
-    assert merged_details([], pieces) == pieces
+    assert _merged(pieces) == pieces
 
 
 def test_summaries_are_readable() -> None:

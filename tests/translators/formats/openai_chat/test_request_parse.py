@@ -159,3 +159,9 @@ def test_unknown_fields_are_kept() -> None:
 
 def test_a_stream_without_include_usage_does_not_want_usage() -> None:
     assert not parse(stream=True).stream_usage
+
+
+def test_the_role_model_is_the_assistant() -> None:
+    """Role normaliser: Google's word for who answers."""
+    body = {"model": "m", "messages": [{"role": "model", "content": "Hi"}]}
+    assert parse_request(WireRequest(body=json.dumps(body).encode())).messages[0].role == "assistant"

@@ -28,8 +28,8 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
         parse_response(body)
 
 
-def test_think_tags_become_reasoning() -> None:
-    assert parse({"content": "<think>a</think>\n\nb"}).parts == (hub.Thinking("a"), hub.Text("b"))
+def test_think_tags_stay_text_where_no_profile_names_them() -> None:
+    assert parse({"content": "<think>a</think>\n\nb"}).parts == (hub.Text("<think>a</think>\n\nb"),)
 
 
 def test_an_empty_custom_beside_a_function_is_a_function() -> None:
@@ -85,4 +85,19 @@ def test_a_foreign_signature_is_wrapped_for_the_client() -> None:
 def test_sound_and_images_have_their_own_fields() -> None:
     rendered = message(hub.Media("audio", data="AA"), hub.Media("image", "image/png", data="BB"))
     assert rendered["audio"]["data"] == "AA"
-    assert rendered["images"] == [{"type": "image_url", "image_url": {"url": "data:image/png;base64,BB"}}]
+    assert rendered["images"] == [{"type": "image_url", "image_url": {"url": "data:image/png;base64,BB"}, "index": 0}]
+
+
+def test_a_refusal_is_told_from_a_plain_end() -> None:
+    refused = {"role": "assistant", "content": None, "refusal": "I will not."}
+    body = json.dumps({"id": "r", "choices": [{"index": 0, "message": refused, "finish_reason": "stop"}]}).encode()
+    parsed = parse_response(body)
+    assert parsed.stop == hub.Stop("refusal", raw="stop")
+    assert json.loads(render_response(parsed, ASKED, []))["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_stop_sequence_that_was_met_is_told() -> None:
+    stopped = hub.Response("r", "m", (hub.Text("a"),), hub.Stop("stop_sequence", "END"))
+    body = render_response(stopped, ASKED, [])
+    assert json.loads(body)["choices"][0]["finish_reason"] == "stop"
+    assert parse_response(body).stop == hub.Stop("stop_sequence", "END", "stop")

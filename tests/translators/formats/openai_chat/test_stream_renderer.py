@@ -85,3 +85,42 @@ def test_a_stream_that_stops_is_never_a_clean_end() -> None:
 
 def test_nothing_follows_the_end() -> None:
     assert chunks(START, END, hub.PartStarted(0, hub.Text("a")))[-1] == "[DONE]"
+
+
+def cited(index: int, text: str, url: str) -> list[hub.Event]:
+    return [
+        hub.PartStarted(index, hub.Text("")),
+        hub.PartDelta(index, hub.TextDelta(text)),
+        hub.PartDelta(index, hub.CitationDelta(hub.Citation(url, start=0, end=len(text)))),
+        hub.PartEnded(index),
+    ]
+
+
+def test_all_citations_come_in_one_delta_because_sdks_cannot_add_up_lists_without_numbers() -> None:
+    found = deltas(*cited(0, "one", "https://a.example"), *cited(1, "two", "https://b.example"))
+    lists = [item["annotations"] for item in found if "annotations" in item]
+    assert [[note["url_citation"]["url"] for note in notes] for notes in lists] == [
+        ["https://a.example", "https://b.example"]
+    ]
+
+
+def test_a_citation_of_a_later_part_stands_where_that_part_stands_in_the_content() -> None:
+    found = deltas(*cited(0, "one", "https://a.example"), *cited(1, "four", "https://b.example"))
+    links = [note["url_citation"] for item in found for note in item.get("annotations", ())]
+    assert [(link["start_index"], link["end_index"]) for link in links] == [(0, 3), (3, 7)]
+
+
+def test_signatures_of_two_thoughts_have_different_numbers() -> None:
+    thoughts: list[hub.Event] = []
+    for index in range(2):
+        signature = hub.Signature(f"s{index}", "anthropic-messages")
+        thoughts += [hub.PartStarted(index, hub.Thinking("a", signature)), hub.PartEnded(index)]
+    details = [detail for item in deltas(*thoughts) for detail in item.get("reasoning_details", ())]
+    assert [detail["index"] for detail in details] == [0, 1]
+
+
+def test_images_are_numbered_through_the_answer() -> None:
+    images: list[hub.Event] = []
+    for index in range(2):
+        images += [hub.PartStarted(index, hub.Media("image", "image/png", "aGk=")), hub.PartEnded(index)]
+    assert [image["index"] for item in deltas(*images) for image in item.get("images", ())] == [0, 1]

@@ -10,7 +10,7 @@ def test_the_same_id_twice_is_made_two() -> None:
 
 
 def test_unique_ids_do_not_collide_with_what_comes_later() -> None:
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     assert [unique_id(wanted, taken) for wanted in ("a", "a", "a_2")] == ["a", "a_2", "a_2_2"]
 
 

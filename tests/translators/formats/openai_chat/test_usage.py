@@ -45,3 +45,9 @@ def test_reasoning_inside_of_completion_tokens_is_not_added() -> None:
 def test_costs_survive() -> None:
     source = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.5}
     assert render_usage(parse_usage(source)) == source
+
+
+def test_input_and_output_tokens_are_prompt_and_completion() -> None:
+    """Response sanitising: some dialects count in the words of the Responses format."""
+    counted = parse_usage({"input_tokens": 5, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 3}})
+    assert (counted.input, counted.output, counted.cache_read) == (5, 2, 3)

@@ -58,7 +58,6 @@ def test_calls_and_results_keep_the_id_and_their_kind() -> None:
     assert write(call, result) == [
         {
             "type": "custom_tool_call",
-            "status": "completed",
             "call_id": "c1",
             "name": "exec",
             "input": "ls",

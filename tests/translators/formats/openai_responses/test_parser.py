@@ -207,3 +207,17 @@ def test_nothing_follows_the_end() -> None:
 def test_an_event_that_is_no_json_is_a_format_error() -> None:
     with pytest.raises(FormatError, match="not JSON"):
         ResponsesStreamParser().feed(b"data: {oops\n\n")
+
+
+def test_a_done_event_that_says_less_than_was_said_changes_nothing() -> None:
+    said: dict[str, JSON] = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    events = parse(
+        {"type": "response.output_text.delta", "delta": "word", **said},
+        {"type": "response.output_text.done", "text": "wo", **said},
+        {"type": "response.output_text.done", "text": "words", **said},
+        {"type": "response.output_text.done", "text": "other words", **said},
+        completed(),
+    )
+    assert [event for event in events if isinstance(event, hub.PartDelta)] == [
+        hub.PartDelta(0, hub.TextDelta(piece)) for piece in ("word", "s")
+    ]

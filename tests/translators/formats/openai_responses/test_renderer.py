@@ -202,3 +202,16 @@ def test_the_official_sdk_follows_the_stream() -> None:
         final = stream.get_final_response()
     assert (final.output_text, final.usage and final.usage.total_tokens) == ("hello", 5)
     assert [item.type for item in final.output] == ["reasoning", "message", "function_call"]
+
+
+def test_a_citation_without_a_place_backs_the_whole_text() -> None:
+    events = sent(
+        STARTED,
+        hub.PartStarted(0, hub.Text("")),
+        hub.PartDelta(0, hub.CitationDelta(hub.Citation("https://a.example"))),
+        hub.PartDelta(0, hub.TextDelta("Four.")),
+        hub.PartEnded(0),
+        hub.Finished(hub.Stop("end")),
+    )
+    (added,) = [event for event in events if event["type"] == "response.output_text.annotation.added"]
+    assert (member(added, "annotation", "start_index"), member(added, "annotation", "end_index")) == (0, 5)

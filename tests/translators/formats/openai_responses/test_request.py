@@ -168,3 +168,67 @@ def test_tools_of_the_input_join_the_tools_and_travel_by_their_item() -> None:
 def test_a_wrong_body_is_refused_with_the_place(body: bytes, place: str) -> None:
     with pytest.raises(FormatError, match=place):
         parse_request(WireRequest(body=body))
+
+
+def test_log_probabilities_are_asked_for_where_this_format_asks_for_them() -> None:
+    losses: list[hub.Loss] = []
+    body = render(losses=losses, logprobs=True, top_logprobs=3)
+    assert body["include"] == ["message.output_text.logprobs"]
+    assert body["top_logprobs"] == 3
+    assert losses == []
+
+
+def test_what_chat_spells_alike_arrives() -> None:
+    losses: list[hub.Loss] = []
+    extra: JSON = {"metadata": {"a": "b"}, "safety_identifier": "s", "store": True, "logit_bias": {"1": 2}}
+    body = render(losses=losses, extra={"openai-chat": extra})
+    assert (body["metadata"], body["safety_identifier"], body["store"]) == ({"a": "b"}, "s", True)
+    assert [loss.path for loss in losses] == ["logit_bias"]
+
+
+def test_an_effort_that_the_model_does_not_know_becomes_the_nearest() -> None:
+    losses: list[hub.Loss] = []
+    profile = Profile(efforts=("low", "medium", "high"))
+    body = render(losses=losses, profile=profile, reasoning=hub.Reasoning(effort="max"))
+    assert body["reasoning"] == {"effort": "high"}
+    assert [loss.path for loss in losses] == ["reasoning.effort"]
+
+
+def test_a_budget_is_told_as_lost_beside_its_effort() -> None:
+    losses: list[hub.Loss] = []
+    assert render(losses=losses, reasoning=hub.Reasoning(budget=3000))["reasoning"] == {"effort": "low"}
+    assert [loss.path for loss in losses] == ["reasoning.budget"]
+
+
+def test_a_cache_key_is_made_from_the_session_where_the_profile_wants_one() -> None:
+    """Prompt caches: Codex and OpenAI find the cache of a session by its key."""
+    key = render(profile=Profile(cache_key=True), user="a session of Claude Code")["prompt_cache_key"]
+    assert key == render(profile=Profile(cache_key=True), user="a session of Claude Code")["prompt_cache_key"]
+    assert "prompt_cache_key" not in render(user="a session of Claude Code")
+
+
+def test_codex_is_told_to_store_nothing() -> None:
+    losses: list[hub.Loss] = []
+    body = json.loads(render_request(parse(store=True), Profile(stores=False), losses).body)
+    assert body["store"] is False
+    assert [loss.path for loss in losses] == ["store"]
+
+
+def test_instructions_are_invented_only_where_they_are_required() -> None:
+    losses: list[hub.Loss] = []
+    assert render(profile=Profile(needs_instructions=True), losses=losses)["instructions"]
+    assert [loss.path for loss in losses] == ["instructions"]
+    assert "instructions" not in render()
+
+
+def test_a_client_of_this_format_may_do_without_instructions() -> None:
+    body = json.loads(render_request(parse(), Profile(needs_instructions=True), []).body)
+    assert "instructions" not in body
+
+
+def test_own_instructions_are_not_replaced() -> None:
+    losses: list[hub.Loss] = []
+    said = hub.Message("system", (hub.Text("Be brief."),))
+    body = render(said, USER, profile=Profile(needs_instructions=True), losses=losses)
+    assert body["instructions"] == "Be brief."
+    assert losses == []

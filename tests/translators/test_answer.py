@@ -1,0 +1,55 @@
+"""How an answer comes is told by its first bytes."""
+
+import pytest
+
+from tests import hub_cases as cases
+from translators import FORMATS
+from translators.answer import Answer
+from translators.fold import unfold
+
+CHAT = FORMATS["openai-chat"]
+
+
+@pytest.mark.parametrize(
+    "first, content_type, kind",
+    [
+        (b'{"a":', "text/event-stream", "whole"),
+        (b"[{", "application/json", "array"),
+        (b"data: {", "application/json", "events"),
+        (b" \n", "application/json", "unknown"),
+        (b"oops", "application/json; charset=utf-8", "whole"),
+        (b"<html>", "", "whole"),
+    ],
+)
+def test_the_first_bytes_decide_and_the_content_type_where_they_say_nothing(
+    first: bytes, content_type: str, kind: str
+) -> None:
+    answer = Answer(FORMATS["gemini"])
+    answer.feed(first, content_type)
+    assert answer.kind == kind
+
+
+@pytest.mark.parametrize("aside", [False, True])
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"gemini-cli", "antigravity"}))
+def test_what_came_before_a_broken_event_counts_however_the_bytes_are_cut(name: str, aside: bool) -> None:
+    renderer = FORMATS[name].stream_renderer(cases.TOOLS, [])
+    said = b"".join([renderer.render(event) for event in unfold(cases.TEXT_ANSWER)[:3]])
+    data = said + b"data: {\n\n" + said
+    at_once, in_bytes = Answer(FORMATS[name], aside=aside), Answer(FORMATS[name], aside=aside)
+    events = at_once.feed(data, "text/event-stream")
+    assert events
+    assert events == [event for byte in data for event in in_bytes.feed(bytes([byte]), "text/event-stream")]
+    assert at_once.broken == in_bytes.broken
+    assert at_once.broken is not None
+
+
+def test_what_came_before_a_broken_element_of_an_array_counts() -> None:
+    answer = Answer(FORMATS["gemini"])
+    chunk = b'{"candidates":[{"content":{"parts":[{"text":"Hi"}]}}]}'
+    assert answer.feed(b"[" + chunk + b",oops", "application/json")
+    assert answer.broken is not None
+
+
+def test_an_empty_answer_is_cut() -> None:
+    (event,) = Answer(CHAT).close()
+    assert "empty answer" in str(event)
