@@ -1,0 +1,1 @@
+"""Recorded traffic against every pair of formats, measured."""
