@@ -22,15 +22,19 @@ CALL_ID = "call_0a1b2c3d4e5f"
 NOTE = "note.txt"
 READ_NOTE = f"cat {NOTE}"
 """What the agent asks the tool to run."""
-SCRIPT = f'const r = await tools.exec_command({{cmd: "{READ_NOTE}"}}); text(r.output);'
-"""The same for Codex's code mode, whose only tool takes JavaScript."""
 
-ARGUMENTS: dict[str, Document] = {
-    "Bash": {"command": READ_NOTE, "description": "Read the note"},
-    "exec_command": {"cmd": READ_NOTE},
-    "shell": {"command": ["bash", "-lc", READ_NOTE]},
-    "run_shell_command": {"command": READ_NOTE, "description": "Read the note"},
-}
+
+def _arguments(tool: str, command: str) -> Document | None:
+    """Of a tool that runs commands; None for any other tool."""
+    match tool:
+        case "Bash" | "run_shell_command":
+            return {"command": command, "description": "Run a command"}
+        case "exec_command":
+            return {"cmd": command}
+        case "shell":
+            return {"command": ["bash", "-lc", command]}
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +77,25 @@ def reply(form: str, body: Document) -> Answer:
     found = results(form, body)
     if found:
         return Answer(pieces=("The tool ", "said: ", found[-1].text))
-    call = next(filter(None, map(_call, tools(form, body))), None)
-    if call is not None:
-        return Answer(pieces=("I look ", "at the note."), calls=(call,), thinking="There is a note.")
+    asked = call(form, body, READ_NOTE)
+    if asked is not None:
+        return Answer(pieces=("I look ", "at the note."), calls=(asked,), thinking="There is a note.")
     shape = schema(form, body)
     return Answer(pieces=(json.dumps(example(shape)) if shape else "Note",))
 
 
-def _call(tool: Tool) -> Call | None:
-    if tool.own_name == "exec":
-        text = SCRIPT if tool.kind == "custom" else json.dumps({"input": SCRIPT})
-        return Call(CALL_ID, tool.name, text, custom=tool.kind == "custom", namespace=tool.namespace)
-    arguments = ARGUMENTS.get(tool.own_name)
-    return None if arguments is None else Call(CALL_ID, tool.name, json.dumps(arguments), namespace=tool.namespace)
+def call(form: str, body: Document, command: str, call_id: str = CALL_ID) -> Call | None:
+    """How to have ``command`` run with the tools of a request; None when it offers no way."""
+    return next(filter(None, (_call(tool, command, call_id) for tool in tools(form, body))), None)
+
+
+def _call(tool: Tool, command: str, call_id: str) -> Call | None:
+    if tool.own_name == "exec":  # Codex's code mode: its only tool takes JavaScript
+        script = f"const r = await tools.exec_command({{cmd: {json.dumps(command)}}}); text(r.output);"
+        text = script if tool.kind == "custom" else json.dumps({"input": script})
+        return Call(call_id, tool.name, text, custom=tool.kind == "custom", namespace=tool.namespace)
+    arguments = _arguments(tool.own_name, command)
+    return None if arguments is None else Call(call_id, tool.name, json.dumps(arguments), namespace=tool.namespace)
 
 
 def url(provider: Provider, form: str, fault: str = "") -> str:

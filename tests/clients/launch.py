@@ -7,7 +7,7 @@ Nothing but loopback is reached. A proxy runs with mitmproxy's ``map_remote``, w
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +138,21 @@ def rerouted(other: Provider, form: str, *, fault: str = "", first: str = "") ->
   chosen: {{strategy: priority, targets: [{targets}]}}
 routes:
   - {{match: {{model: "*"}}, to: chosen}}
+"""
+
+
+def spread(other: Provider, forms: Sequence[str]) -> str:
+    """Every call goes to ``other`` in the first of the formats, then, while it refuses, in the next ones."""
+    rules = "".join(
+        f'  in-{form}: {{format: {form}, base_url: "{url(other, form)}", auth: bearer}}\n' for form in forms
+    )
+    accounts = "".join(f"  - {{name: {form}, provider: in-{form}, key: {PROVIDER_KEY}}}\n" for form in forms)
+    targets = ", ".join(f"in-{form}/some-model" for form in forms)
+    return f"""{rules}accounts:
+{accounts}combos:
+  spread: {{strategy: priority, targets: [{targets}]}}
+routes:
+  - {{match: {{model: "*"}}, to: spread}}
 """
 
 
