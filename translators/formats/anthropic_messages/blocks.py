@@ -136,8 +136,10 @@ def _parse_result_block(
             return parse_media(block, path)
         case {"type": "tool_reference", "tool_name": str(name)}:
             return hub.ToolReference(name)
-        case _:
+        case {"type": str()}:
             return hub.Opaque(NAME, block)
+        case _:
+            raise FormatError(f"{path}.type: expected a string, not {block.get('type')!r}", status_hint=status_hint)
 
 
 # ── render ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,13 @@ NAME = "anthropic-messages"
         (b'{"model":"m","messages":{}}', "messages: expected an array"),
         (b'{"model":"m","messages":[{"role":"tool","content":"x"}]}', r"messages\[0\].role"),
         (b'{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}', r"messages\[0\].content\[0\].text"),
+        (
+            (
+                b'{"model":"m","messages":[{"role":"user","content":'
+                b'[{"type":"tool_result","tool_use_id":"t","content":[{}]}]}]}'
+            ),
+            r"messages\[0\].content\[0\].content\[0\].type",
+        ),
         (b'{"messages":[]}', "model"),
         (b'{"model":"m","messages":[],"max_tokens":"7"}', "max_tokens"),
     ],
