@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omniroute_addon.cli import console
-from omniroute_addon.cli.options import JSONOption, snapshot_of
+from omniroute_addon.cli.options import ConfigOption, JSONOption, snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ def check(
         Path | None, typer.Argument(metavar="[FILE]", help="default: omniroute.yaml in the data dir.")
     ] = None,
     *,
+    config: ConfigOption = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON schema of the file, for editors, and check nothing.")
     ] = False,
@@ -33,7 +34,7 @@ def check(
     from omniroute_addon.config import ConfigError
 
     try:
-        snapshot = snapshot_of(file)
+        snapshot = snapshot_of(file or config)
     except ConfigError as error:
         if json:
             console.as_json({"ok": False, "problems": _facts(error.problems)})

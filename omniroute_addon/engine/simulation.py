@@ -163,7 +163,9 @@ class _World(Standing):
     def _change(
         self, call: Call, found: Plan, after: str, *, why: str, cost: int | None, account: str | None = None
     ) -> Change:
-        before = call.used.target if call.used else HERE if call.bypassed else f"{FAILED}: {call.outcome}"
+        before = (
+            call.used.target if call.used else HERE if call.bypassed else f"{FAILED}: {call.outcome.partition(':')[0]}"
+        )
         paid = [one.micro for one in call.attempts if one.used or one.micro is not None]
         return Change(
             call.id,

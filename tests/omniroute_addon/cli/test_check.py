@@ -12,6 +12,11 @@ def test_a_good_file_is_ok(omniroute: Omniroute, rules: Path) -> None:
     assert (result.returncode, result.stdout.startswith(f"{rules}: ok")) == (0, True)
 
 
+def test_the_file_may_be_named_as_for_the_other_commands(omniroute: Omniroute, rules: Path) -> None:
+    result = omniroute("check", "--config", rules)
+    assert (result.returncode, result.stdout.startswith(f"{rules}: ok")) == (0, True)
+
+
 def test_a_good_file_as_json(omniroute: Omniroute, rules: Path) -> None:
     facts = json.loads(omniroute("check", rules, "--json").stdout)
     assert (facts["ok"], facts["accounts"], facts["combos"], facts["routes"]) == (True, 1, 1, 1)

@@ -101,7 +101,7 @@ def test_a_call_without_answer_costs_nothing() -> None:
 
 def test_what_happened_before_is_told_when_there_was_no_answer() -> None:
     found = one("routes: [{to: origin}]", attempts=(), outcome="failed: no candidate is left")
-    assert found.before == f"{FAILED}: failed: no candidate is left"
+    assert found.before == f"{FAILED}: failed"
 
 
 SMALL = "budgets: [{name: small, match: {provider: glm}, daily: 5}]\nroutes: [{to: [glm/glm-4.7, groq/m]}]"
