@@ -16,7 +16,7 @@ from pydantic import BaseModel, ByteSize
 from omniroute_addon.config import build
 from omniroute_addon.config.build import Secrets
 from omniroute_addon.config.document import Document, KeyPath, read
-from omniroute_addon.config.governance import Conditions, Governance, Section
+from omniroute_addon.config.governance import ComboDefaults, Conditions, Governance, Section
 from omniroute_addon.config.models import (
     Codex,
     Combo,
@@ -24,6 +24,7 @@ from omniroute_addon.config.models import (
     ConfigError,
     Limits,
     Listen,
+    Place,
     Problem,
     Provider,
     Route,
@@ -35,7 +36,7 @@ from omniroute_addon.config.models import (
 from omniroute_addon.config.names import check_names
 from omniroute_addon.config.paths import data_file, default_config
 from omniroute_addon.config.references import check_references
-from omniroute_addon.config.schema import ConfigSpec, RegistrySpec, SurfacesSpec
+from omniroute_addon.config.schema import ComboSpec, ConfigSpec, RegistrySpec, SurfacesSpec
 from omniroute_addon.config.validate import validate
 
 
@@ -87,16 +88,7 @@ def parse(
         for name, provider in providers.items()
     }
     combos = {
-        name: Combo(
-            name,
-            tuple(
-                ComboTarget(one.target, one.weight, one.enabled, one.concurrency, one.timeouts.given())
-                for one in spec.targets
-            ),
-            spec.strategy,
-            spec.enabled,
-            spec.settings(config.combo_defaults),
-        )
+        name: Combo(name, _targets(name, spec, config.combo_defaults), spec.strategy, spec.enabled)
         for name, spec in config.combos.items()
     }
     routes = tuple(
@@ -111,10 +103,10 @@ def parse(
                 when=_part(Conditions, spec.match),
             ),
             spec.to,
-            spec.name,
+            f"routes[{index}]" if spec.name is None else f"routes[{index}] {spec.name}",
             spec.enabled,
         )
-        for spec in config.routes
+        for index, spec in enumerate(config.routes)
     )
     check_names(config, document, prefixes)
     check_references(config, document, prefixes)
@@ -142,6 +134,15 @@ def parse(
     if document.problems:
         raise _error(document)
     return replace(snapshot, warnings=build.warnings(snapshot, document))
+
+
+def _targets(name: str, spec: ComboSpec, defaults: ComboDefaults) -> tuple[ComboTarget, ...]:
+    settings = spec.settings(defaults)
+    return tuple(
+        ComboTarget(one.target, Place(name, settings, limit, one.timeouts.given()), one.weight, one.enabled)
+        for one in spec.targets
+        for limit in [settings.concurrency if one.concurrency is None else one.concurrency]
+    )
 
 
 def _part[S: Section](section: type[S], spec: S) -> S:

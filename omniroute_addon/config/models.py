@@ -284,14 +284,23 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
-class ComboTarget:
-    target: str
-    weight: float = 1.0
-    enabled: bool = True
-    concurrency: int | None = None
-    """Calls under way at this target; the combo's own number when None."""
+class Place:
+    """What a target is tried with, by the combo that names it."""
+
+    combo: str
+    settings: ComboDefaults
+    concurrency: int | None
+    """Calls under way at the target."""
     timeouts: Mapping[str, float] = field(default_factory=dict)
     """Fields of ``Timeouts`` that are other at this target; they go before the provider's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComboTarget:
+    target: str
+    place: Place
+    weight: float = 1.0
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +311,6 @@ class Combo:
     targets: tuple[ComboTarget, ...]
     strategy: str = "priority"
     enabled: bool = True
-    settings: ComboDefaults = field(default_factory=ComboDefaults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +330,8 @@ class RouteMatch:
 class Route:
     match: RouteMatch
     to: tuple[str, ...]
-    name: str | None = None
+    name: str
+    """``routes[INDEX]``, and what the file calls it."""
     enabled: bool = True
 
 

@@ -1,22 +1,9 @@
 """A target with an account, ready to try; and what the rules name but a call cannot use."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from omniroute_addon.config.governance import ComboDefaults
-from omniroute_addon.config.models import ORIGIN, Account, Provider, Tier, Timeouts
+from omniroute_addon.config.models import ORIGIN, Account, Place, Provider, Tier, Timeouts
 from translators.format import Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The combo that named a target, as far as trying it needs to know."""
-
-    combo: str
-    settings: ComboDefaults
-    concurrency: int | None
-    """Calls under way at the target."""
-    timeouts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from omniroute_addon.config.governance import zone
 from omniroute_addon.config.models import Provider, Route, Snapshot
-from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan, route_name
+from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan
 from omniroute_addon.routing.state import State
 from translators.hub import JSON
 
@@ -43,7 +43,7 @@ def headline(plan: Plan, ask: Ask) -> str:
 
 def steps(plan: Plan, ask: Ask, snapshot: Snapshot, now: float) -> tuple[str, ...]:
     """What was looked at on the way, a line each: routes that do not apply, policies, bounds."""
-    rules = {route_name(index, route): route for index, route in enumerate(snapshot.routes)}
+    rules = {route.name: route for route in snapshot.routes}
     lines = [f"{name}: not this one, {unmet(key, rules.get(name), ask, now)}" for name, key in plan.tried]
     if plan.denied is not None:
         until = f", until {_clock(plan.denied.until)}" if plan.denied.until > now else ""
@@ -75,7 +75,7 @@ def rows(plan: Plan, ask: Ask, now: float) -> tuple[Row, ...]:
 def as_json(plan: Plan, ask: Ask, snapshot: Snapshot, now: float, state: State | None = None) -> dict[str, JSON]:
     """Everything of a plan that a script may want; no keys."""
     denied = plan.denied
-    rules = {route_name(index, route): route for index, route in enumerate(snapshot.routes)}
+    rules = {route.name: route for route in snapshot.routes}
     return {
         "config": str(snapshot.source) if snapshot.source else None,
         "at": _clock(now),

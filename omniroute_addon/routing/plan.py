@@ -19,12 +19,12 @@ from omniroute_addon.config.models import (
     ORIGIN,
     Combo,
     ComboTarget,
+    Place,
     Provider,
-    Route,
     Snapshot,
 )
 from omniroute_addon.routing.ask import Ask
-from omniroute_addon.routing.candidate import Candidate, Excluded, Place
+from omniroute_addon.routing.candidate import Candidate, Excluded
 from omniroute_addon.routing.matching import mismatch
 from omniroute_addon.routing.names import bare, listed, near
 from omniroute_addon.routing.policies import Screening, bound, denial, policies_of, preferred
@@ -134,11 +134,6 @@ def plan(ask: Ask, snapshot: Snapshot, state: State, now: float, rng: random.Ran
     )
 
 
-def route_name(index: int, route: Route) -> str:
-    """What a plan calls a route."""
-    return f"routes[{index}]" if route.name is None else f"routes[{index}] {route.name}"
-
-
 def _unruled(ask: Ask, snapshot: Snapshot, tried: tuple[tuple[str, str], ...]) -> Plan:
     """The client's own call, as it is; unless a policy refuses it or bounds its output."""
     own, policies = _own_call(ask, snapshot), policies_of(ask, snapshot)
@@ -153,12 +148,11 @@ def _unruled(ask: Ask, snapshot: Snapshot, tried: tuple[tuple[str, str], ...]) -
 
 def _rule(ask: Ask, snapshot: Snapshot, now: float, tried: list[tuple[str, str]]) -> tuple[str, tuple[str, ...]] | None:
     """The rule that applies and the targets it names; routes that do not are added to ``tried``."""
-    for index, route in enumerate(snapshot.routes):
-        name = route_name(index, route)
+    for route in snapshot.routes:
         key = mismatch(route.match, ask, now) if route.enabled else "enabled"
         if key is None:
-            return name, route.to
-        tried.append((name, key))
+            return route.name, route.to
+        tried.append((route.name, key))
     if ask.model is None:
         return None
     for alias, target in snapshot.aliases.items():
@@ -232,17 +226,15 @@ class _Expansion:
     def _combo(self, combo: Combo, depth: int) -> Iterator[Candidate | Excluded]:
         if combo.strategy == "round-robin":
             self.turns.append(f"combo:{combo.name}")
-        groups = [self._entry(entry, combo, depth) for entry in combo.targets if entry.enabled]
+        groups = [self._entry(entry, depth) for entry in combo.targets if entry.enabled]
         for group in order_targets(combo, groups, self._state, self._rng):
             yield from group.found
         for entry in combo.targets:
             if not entry.enabled:
                 yield Excluded(entry.target, None, f"disabled in combo {combo.name}")
 
-    def _entry(self, entry: ComboTarget, combo: Combo, depth: int) -> Group:
-        limit = entry.concurrency if entry.concurrency is not None else combo.settings.concurrency
-        place = Place(combo.name, combo.settings, limit, entry.timeouts)
-        return Group(entry, tuple(self._target(entry.target, place, depth + 1)))
+    def _entry(self, entry: ComboTarget, depth: int) -> Group:
+        return Group(entry, tuple(self._target(entry.target, entry.place, depth + 1)))
 
     def _accounts(self, target: str, place: Place | None) -> Iterator[Candidate | Excluded]:
         prefix, _, written = target.partition("/")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from omniroute_addon.config.governance import ComboDefaults
-from omniroute_addon.config.models import Timeouts
+from omniroute_addon.config.models import Place, Timeouts
 from omniroute_addon.engine.patience import patience, spent
 from omniroute_addon.ledger import ExchangeRecord
 from omniroute_addon.ledger.record import Tape
-from omniroute_addon.routing.candidate import Candidate, Place
+from omniroute_addon.routing.candidate import Candidate
 
 NOW = 1000.0
 TIMEOUTS = Timeouts(first_event=60, whole=600)
