@@ -34,9 +34,11 @@ from mitmproxy.tools.web.master import WebMaster
 
 from omniroute_addon import ca
 from omniroute_addon.accounts.vault import from_vault
+from omniroute_addon.addons import heads
 from omniroute_addon.addons.gate import GATEWAY_HOST
 from omniroute_addon.addons.lifecycle import OmniRoute
 from omniroute_addon.addons.page import WideComments
+from omniroute_addon.addons.shortage import Shortage
 from omniroute_addon.addons.view import RedactedView
 from omniroute_addon.config import Snapshot, load
 from omniroute_addon.home import data_dir
@@ -180,7 +182,8 @@ async def _serve(
     except exceptions.OptionsError as error:
         raise ValueError(f"--set: {error}") from error
     _on_signals(chosen, omniroute)
-    chosen.addons.add(Announcement(on_ready))
+    heads.bound()
+    chosen.addons.add(Shortage(), Announcement(on_ready))
     await chosen.run()
     return 0
 

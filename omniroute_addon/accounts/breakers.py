@@ -4,7 +4,8 @@ Theory of operation. *Closed*: failures in a row are counted, a success starts a
 ``reset`` seconds nobody is let through. Then it is *half-open*: one call, the probe, is let through, the others stay
 out until the probe has ended. Its success closes the breaker, its failure opens it again, longer after the third time
 in a row; a probe that ends without either (the client has left) makes room for the next. Failures of calls that began
-before it opened change nothing. In memory, no clock of its own.
+before it opened change nothing, and a row that ends in the future counts no more: the clock was set back. In memory, no
+clock of its own.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
+from omniroute_addon.accounts.health import SET_BACK
 from omniroute_addon.config.governance import Breaker, Resilience
 from omniroute_addon.config.models import Provider, is_loopback
 from translators.hub import JSON
@@ -65,7 +67,9 @@ class Breakers:
 
     def state(self, key: str, now: float) -> State:
         circuit = self._circuits.get(key)
-        if circuit is None or circuit.openings == 0 or now > max(circuit.until, circuit.last) + QUIET:
+        if circuit is None or circuit.openings == 0:
+            return "closed"
+        if not circuit.last - SET_BACK <= now <= max(circuit.until, circuit.last) + QUIET:
             return "closed"
         return "open" if now < circuit.until else "half-open"
 
@@ -102,7 +106,9 @@ class Breakers:
     def failed(self, key: str, call: object, limits: Breaker, reason: str, now: float) -> None:
         """``call``: the one that has failed, as given to ``enter``."""
         circuit = self._circuits.get(key)
-        if circuit is None or (self.state(key, now) == "closed" and now > circuit.last + QUIET):
+        if circuit is None or (
+            self.state(key, now) == "closed" and not circuit.last - SET_BACK <= now <= circuit.last + QUIET
+        ):
             self._bound()
             circuit = self._circuits[key] = _Circuit(first=now)
         match self.state(key, now):

@@ -3,10 +3,11 @@
 A verdict puts its *scope* to rest: the account (all its models) or the target (one model at one provider, whatever the
 account). A time that the provider named is kept exactly; one that we made up doubles with each failure in a row, up to
 :data:`LONGEST_BACKOFF`, and starts small again after a success or a quiet while. An account whose login or payment is
-refused again and again is *locked out* for longer.
+refused again and again is *locked out* for longer. What has begun later than now was noted before the computer's clock
+was set back; nobody knows when it ends, so it is not believed.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from translators.hub import JSON
@@ -20,6 +21,8 @@ LOCKOUT_AFTER = 5
 """Refusals in a row of an account, each of which rests it for ``GRAVE`` seconds or more."""
 LOCKOUT = 900.0
 GRAVE = 120.0
+SET_BACK = 60.0
+"""Seconds by which clocks are corrected in daily life; what has begun further in the future is not believed."""
 LONGEST = 32 * 86400.0
 """Seconds; a kept cooldown that ends later is a mistake."""
 
@@ -64,6 +67,11 @@ class Cooldown:
     reason: str
     failures: int
     """In a row, those with a time of our own making."""
+    since: float = 0.0
+    """When it was noted."""
+
+    def holds(self, now: float) -> bool:
+        return self.since - SET_BACK <= now < self.until
 
 
 class Health:
@@ -79,6 +87,8 @@ class Health:
         key = candidate.account_key if verdict.scope == "account" else candidate.target_key
         place = (verdict.scope, key)
         before = self._entries.get(place)
+        if before is not None and before.since > now + SET_BACK:
+            before = None
         failures = before.failures if before and now < before.until + QUIET else 0
         seconds = verdict.cooldown
         if verdict.retry_after is None:
@@ -90,11 +100,11 @@ class Health:
             reason = f"locked out, {failures} refusals in a row: {reason}"
         until = now + seconds
         if before is not None and before.until > until:
-            self._entries[place] = Cooldown(verdict.scope, key, before.until, before.reason, failures)
+            self._entries[place] = Cooldown(verdict.scope, key, before.until, before.reason, failures, now)
             return
         if len(self._entries) >= MAX_ENTRIES:
             self._forget(now)
-        self._entries[place] = Cooldown(verdict.scope, key, until, reason, failures)
+        self._entries[place] = Cooldown(verdict.scope, key, until, reason, failures, now)
 
     def succeeded(self, candidate: Tried) -> None:
         """An attempt was good: the target is awake, the next failure of either starts small.
@@ -104,7 +114,7 @@ class Health:
         self._entries.pop(("target", candidate.target_key), None)
         place = ("account", candidate.account_key)
         if entry := self._entries.get(place):
-            self._entries[place] = Cooldown(entry.scope, entry.key, entry.until, entry.reason, 0)
+            self._entries[place] = replace(entry, failures=0)
 
     def until(self, candidate: Tried, now: float) -> float | None:
         """When the candidate may be tried again; None when it may be now."""
@@ -119,7 +129,7 @@ class Health:
         target = self._entries.get(("target", candidate.target_key))
         if account is None and target is None:
             return None
-        cooling = [entry for entry in (account, target) if entry is not None and entry.until > now]
+        cooling = [entry for entry in (account, target) if entry is not None and entry.holds(now)]
         return max(cooling, key=lambda entry: entry.until, default=None)
 
     def soonest(self, now: float) -> float | None:
@@ -128,7 +138,7 @@ class Health:
 
     def cooling(self, now: float) -> tuple[Cooldown, ...]:
         """What rests now, soonest first."""
-        return tuple(sorted((e for e in self._entries.values() if e.until > now), key=lambda entry: entry.until))
+        return tuple(sorted((e for e in self._entries.values() if e.holds(now)), key=lambda entry: entry.until))
 
     def reset(self, key: str | None = None) -> None:
         """Wake one account or target, or all, and forget its failures."""
@@ -149,7 +159,9 @@ class Health:
                     "reason": str(reason),
                     "failures": int(failures),
                 } if now - QUIET < until <= now + LONGEST and failures >= 0:
-                    self._entries[scope, key] = Cooldown(scope, key, until, reason, failures)
+                    since = item.get("since")
+                    began = float(since) if isinstance(since, int | float) else 0.0
+                    self._entries[scope, key] = Cooldown(scope, key, until, reason, failures, began)
                 case _:
                     pass
 

@@ -40,6 +40,9 @@ from translators import FORMATS, WireRequest, WireResponse, hub
 
 logger = logging.getLogger(__name__)
 
+REFUSED_BODY = 1 << 16
+"""Bytes of a body that may be waited for before a refusal is said."""
+_WITH_BODY = ("POST", "PUT", "PATCH")
 STREAM_FROM = 1 << 20
 """The Content-Length above which the body of an untouched call is not collected first."""
 
@@ -92,12 +95,10 @@ class Intercept:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         try:
-            if (
-                flow.is_replay is None
-                and flow.response is None
-                and _is_long(flow.request)
-                and not is_gateway(flow)
-                and self._knock(flow) is None
+            if flow.response is not None:
+                self._answer_at_once(flow, flow.response)
+            elif (
+                flow.is_replay is None and _is_long(flow.request) and not is_gateway(flow) and self._knock(flow) is None
             ):
                 flow.request.stream = True
         except Exception:
@@ -136,6 +137,26 @@ class Intercept:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._undo(flow)
+
+    def _answer_at_once(self, flow: http.HTTPFlow, response: http.Response) -> None:
+        """An answer that was given before the body came does not wait for a long one, and the body is kept nowhere.
+
+        mitmproxy itself would collect the body first; only a flow that has an upstream can drop it, so the relay has to
+        say what the gate has said.
+        """
+        if flow.is_replay is not None or not _may_be_long(flow.request):
+            return
+        content = response.raw_content or b""
+        headers = [(name, value) for name, value in response.headers.items(multi=True) if name.lower() != "connection"]
+
+        async def say(sink: Sink) -> None:
+            sink.start(response.status_code, headers)
+            await sink.write(content)
+            sink.finish()
+
+        flow.response = None
+        self._to_relay(flow, str(uuid.uuid4()), say, lambda: None)
+        flow.request.stream = _drop
 
     def _overhear(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """What the tool's own provider tells of its quotas holds for later calls that the rules do touch."""
@@ -309,6 +330,18 @@ def _is_long(request: http.Request) -> bool:
     """
     length = request.headers.get("content-length", "")
     return not length.isdecimal() or int(length) > STREAM_FROM
+
+
+def _may_be_long(request: http.Request) -> bool:
+    """Whether more than ``REFUSED_BODY`` bytes may follow."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal():
+        return int(length) > REFUSED_BODY
+    return "transfer-encoding" in request.headers or (request.is_http2 and request.method in _WITH_BODY)
+
+
+def _drop(_chunk: bytes) -> bytes:
+    return b""
 
 
 def _call(request: http.Request, knock: Knock, limit: int) -> Call:

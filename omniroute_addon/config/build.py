@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -122,7 +122,7 @@ def _provider(name: str, spec: ProviderSpec, own: ProviderSpec | None, rules: Go
         return "key 'base_url' is missing: the whole address that is called, such as https://host/v1/chat/completions"
     wire_format = spec.format or format_of_url(spec.base_url)
     if wire_format is None:
-        return f"key 'format' is missing, and {spec.base_url} does not tell it"
+        return f"key 'format' is missing, and {_shown(spec.base_url)} does not tell it"
     base = _profile(Profile(), spec.profile)
     return Provider(
         id=name,
@@ -379,7 +379,13 @@ def warnings(snapshot: Snapshot, document: Document) -> tuple[Problem, ...]:
     for name, provider in snapshot.providers.items():
         ending = ENDPOINT_SUFFIX.get(provider.format)
         if provider.overridden and ending and not urlsplit(provider.base_url).path.endswith(ending):
-            text = f"{provider.base_url} does not end with {ending}; it is called as written"
+            text = f"{_shown(provider.base_url)} does not end with {ending}; it is called as written"
             out.append(document.problem(("providers", name, "base_url"), text))
     out += [*strangers(snapshot, document), *idle(snapshot, document)]
     return tuple(sorted(out, key=lambda problem: problem.line or 0))
+
+
+def _shown(url: str) -> str:
+    """The address without the name and password that may stand in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

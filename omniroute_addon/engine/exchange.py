@@ -375,7 +375,7 @@ class Exchange:
             if SHUTDOWN not in error.args:
                 raise
             failure = hub.Failure("overloaded", STOPPED, 503)
-        failure = failure or bridge.failure
+        failure = reading.discreet(failure or bridge.failure)
         self.record.usage = bridge.usage
         if failure is None or bridge.finished:
             self.record.outcome = "done"

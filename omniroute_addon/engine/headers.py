@@ -33,6 +33,8 @@ _QUERY_SECRET = re.compile(
 _USERINFO = re.compile(r"(?<=://)[^/?#@]+@")
 _AUTH_SCHEME = re.compile(r"(?:bearer|basic|token) +", re.IGNORECASE)
 REDACTED = "[redacted]"
+_TELLING = 16
+"""Characters of the beginning of a key that say more than whose it is (``sk-ant-api03-``)."""
 _SHORTEST_SECRET = 8
 """Shorter values are not searched for in texts; they would be found everywhere."""
 
@@ -108,3 +110,14 @@ def of_error(pairs: Pairs) -> dict[str, str]:
 def of_answer(pairs: Pairs) -> list[tuple[str, str]]:
     """An upstream's headers as the client gets them in a passthrough."""
     return [(name, value) for name, value in pairs if name.lower() not in HOP_BY_HOP]
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text without these values, nor the greater part of one where the text was cut off."""
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
+        for length in range(len(secret) - 1, _TELLING - 1, -1):
+            if secret[:length] in text:
+                text = text.replace(secret[:length], REDACTED)
+                break
+    return text

@@ -43,6 +43,7 @@ class Reading:
         self._content_type = answer.header("content-type")
         self._chunks = answer.chunks()
         self._decoder: Decoder = decoder(answer.header("content-encoding"))
+        self._secrets = tuple(hidden)
         self._hidden = tuple(text.encode("utf-8", "surrogateescape") for text in hidden)
         self._error_body = b""
         self._complete = False
@@ -53,6 +54,19 @@ class Reading:
 
         Raises UpstreamError.
         """
+        outcome = await self._held(operation)
+        return replace(outcome, failure=self.discreet(outcome.failure))
+
+    def discreet(self, failure: hub.Failure | None) -> hub.Failure | None:
+        """What the provider says of a failure, without the credentials that it repeats."""
+        if failure is None:
+            return None
+        said, raw = header_rules.without(failure.message, self._secrets), failure.raw
+        if raw is not None:
+            raw = orjson.loads(header_rules.without(orjson.dumps(raw).decode(), self._secrets))
+        return replace(failure, message=said, raw=raw)
+
+    async def _held(self, operation: str) -> Outcome:
         if self.answer.status >= 300:
             return await self._refused()
         if "text/html" in self._content_type:

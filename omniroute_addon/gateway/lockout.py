@@ -24,6 +24,10 @@ class _Source:
     guesses: bool = False
     """It has shown different wrong keys."""
 
+    def locked(self, now: float) -> bool:
+        """A lockout that ends later than it could was ordered before the clock was set back."""
+        return now < self.until <= now + LASTS
+
 
 class Lockouts:
     def __init__(self) -> None:
@@ -32,7 +36,7 @@ class Lockouts:
     def until(self, source: str, now: float, *, right: bool) -> float | None:
         """When the address may try again; None when it may now. ``right``: it shows a good key."""
         known = self._sources.get(_whole(source))
-        if known is None or known.until <= now or (right and not known.guesses):
+        if known is None or not known.locked(now) or (right and not known.guesses):
             return None
         return known.until
 
@@ -41,10 +45,10 @@ class Lockouts:
         place = _whole(source)
         known = self._sources.setdefault(place, _Source())
         self._sources.move_to_end(place)
-        if known.until <= now:
-            known.guesses = False
+        if not known.locked(now):
+            known.guesses, known.until = False, 0.0
         known.tries.append((now, proof))
-        recent = [shown for when, shown in known.tries if now - when <= WITHIN or known.until > now]
+        recent = [shown for when, shown in known.tries if abs(now - when) <= WITHIN or known.until > now]
         known.guesses = known.guesses or len(set(recent)) > 1
         if known.until <= now and len(recent) >= TRIES:
             known.until = now + LASTS

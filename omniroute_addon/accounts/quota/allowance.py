@@ -2,13 +2,14 @@
 
 Two kinds of window. One that is *fixed* is full again at its reset and says nothing in between. One that *fills* (the
 ``x-ratelimit-*`` buckets) gains a little all the time. A window without a reset is believed for a while only: an
-unknown time must not close an account for good.
+unknown time must not close an account for good. One that was seen in the future is not believed: the clock was set back.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from omniroute_addon.accounts.health import SET_BACK
 from translators.hub import JSON
 
 type Source = Literal["headers", "error", "counted"]
@@ -64,6 +65,8 @@ class Allowance:
 
     def share_at(self, now: float) -> float | None:
         """What is left of it now; None when nothing is known any more."""
+        if self.seen > now + SET_BACK:
+            return None
         if self.period is not None:
             gained = self.share + max(0.0, now - self.seen) / self.period
             if gained >= 1:

@@ -1,12 +1,13 @@
 """Quotas that are counted here, by the rules of the configuration, for providers that do not tell.
 
 Days, weeks and months begin at 00:00 of the rule's zone; the shorter windows slide, in sixty steps. What is kept is
-counts only: which limits hold is the rules' affair at the time of asking, so that a changed rule holds at once.
+counts only, none of the future (the clock may be set back): which limits hold is the rules' affair at the time of asking, so that a changed rule holds at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from omniroute_addon.accounts.health import SET_BACK
 from omniroute_addon.accounts.quota.allowance import FAR, PERIODS, Allowance
 from omniroute_addon.config.governance import Window
 from omniroute_addon.ledger.periods import Period, span
@@ -30,7 +31,7 @@ class Counters:
         for rule in rules:
             slots = self._slots.setdefault(_key(rule), {})
             oldest, begin, _ = self._times(rule, now)
-            for old in [one for one in slots if one < oldest]:
+            for old in [one for one in slots if not oldest <= one <= now + SET_BACK]:
                 del slots[old]
             before = slots.get(begin, (0, 0))
             slots[begin] = before[0] + requests, before[1] + tokens
@@ -42,7 +43,7 @@ class Counters:
         for rule in rules:
             slots = self._slots.get(_key(rule), {})
             oldest, _, end = self._times(rule, now)
-            used = sorted((begin, counts) for begin, counts in slots.items() if begin >= oldest)
+            used = sorted((begin, counts) for begin, counts in slots.items() if oldest <= begin <= now + SET_BACK)
             for index, (about, limit) in enumerate((("requests", rule.requests), ("tokens", rule.tokens))):
                 if limit is None:
                     continue

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from omniroute_addon.accounts.breakers import LONGEST, MAX_ENTRIES, PATIENT, QUIET, Breakers, limits_for
+from omniroute_addon.accounts.health import SET_BACK
 from omniroute_addon.config.governance import Breaker, Resilience
 from omniroute_addon.config.models import Provider
 from translators.hub import JSON
@@ -26,12 +27,12 @@ def opened(now: float = 0.0, times: int = 1) -> Breakers:
 
 def fail_probe(breakers: Breakers) -> float:
     """The probe goes out as soon as it may, and fails; for how many seconds it is open then."""
-    (one,) = breakers.opened(0)
+    until = float(breakers.dump()[0]["until"])  # type: ignore[index, arg-type, call-overload]
     call = object()
-    breakers.enter([KEY], call, one.until)
-    breakers.failed(KEY, call, LIMITS, "500 server", one.until)
+    breakers.enter([KEY], call, until)
+    breakers.failed(KEY, call, LIMITS, "500 server", until)
     breakers.leave(call)
-    return breakers.opened(one.until)[0].until - one.until
+    return breakers.opened(until)[0].until - until
 
 
 def test_it_is_closed_at_first() -> None:
@@ -287,3 +288,11 @@ class Circuit(RuleBasedStateMachine):
 
 Circuit.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestCircuit = Circuit.TestCase
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_open() -> None:
+    breakers = opened(1_000_000)
+    assert breakers.state(KEY, 1_000_000 - SET_BACK) == "open"
+    assert (breakers.state(KEY, 900_000), breakers.open([KEY], 900_000)) == ("closed", None)
+    breakers.failed(KEY, None, LIMITS, "500 server", 900_000)
+    assert breakers.state(KEY, 900_000) == "closed"

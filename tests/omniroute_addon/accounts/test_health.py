@@ -10,6 +10,7 @@ from omniroute_addon.accounts.health import (
     LONGEST_BACKOFF,
     MAX_ENTRIES,
     QUIET,
+    SET_BACK,
     Cooldown,
     Health,
 )
@@ -176,7 +177,7 @@ def test_what_rests_is_kept_over_a_restart() -> None:
         health.note(Judged(), Tried(), 100)
     again.load(health.dump(), 101)
     again.note(Judged(), Tried(), 101)
-    assert again.cooling(101) == (Cooldown("target", "glm/x", 117, "why", 4),)
+    assert again.cooling(101) == (Cooldown("target", "glm/x", 117, "why", 4, 101),)
 
 
 NONSENSE: list[JSON] = [
@@ -197,3 +198,25 @@ def test_what_cannot_be_true_is_not_loaded(state: JSON) -> None:
     health = Health()
     health.load(state, 100)
     assert health.dump() == []
+
+
+def test_a_clock_that_is_set_back_leaves_nothing_resting() -> None:
+    health = Health()
+    health.note(Judged(scope="account", cooldown=60), Tried(), 1_000_000)
+    assert health.until(Tried(), 1_000_000 - SET_BACK) == 1_000_060
+    assert health.until(Tried(), 1_000_000 - SET_BACK - 1) is None
+    health.note(Judged(scope="account", cooldown=5), Tried(), 500_000)
+    assert health.until(Tried(), 500_001) == 500_005
+
+
+def test_what_was_noted_before_a_restart_and_the_clock_set_back_does_not_rest() -> None:
+    before, after = Health(), Health()
+    before.note(Judged(cooldown=60), Tried(), 1_000_000)
+    after.load(before.dump(), 900_000)
+    assert after.until(Tried(), 900_000) is None
+
+
+def test_a_clock_that_is_set_forward_ends_what_rests() -> None:
+    health = Health()
+    health.note(Judged(cooldown=60), Tried(), 0)
+    assert health.until(Tried(), 86_400) is None

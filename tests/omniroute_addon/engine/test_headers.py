@@ -116,3 +116,16 @@ def test_an_answers_cookies_stay_apart() -> None:
 def test_another_providers_error_sets_no_cookies() -> None:
     pairs = [("Set-Cookie", "a=1"), ("Retry-After", "7"), ("Content-Type", "application/json"), ("alt-svc", "h3")]
     assert headers.of_error(pairs) == {"retry-after": "7", "content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("wrong key sk-ant-api03-abcdefgh", "wrong key [redacted]"),
+        ("it starts with 'sk-ant-api03-abcd'", "it starts with '[redacted]'"),
+        ("keys begin with sk-ant-api03-", "keys begin with sk-ant-api03-"),
+        ("", ""),
+    ],
+)
+def test_no_credential_is_left_in_a_text(text: str, told: str) -> None:
+    assert headers.without(text, ["sk-ant-api03-abcdefgh"]) == told

@@ -105,3 +105,11 @@ def test_lifting_says_whom_it_has_let_in_again() -> None:
     assert lockouts.until("10.0.0.2", 10, right=False) is not None
     assert lockouts.lift("2001:db8::2") == ["2001:db8::/64"]
     assert (lockouts.lift(), lockouts.lift(), lockouts.lift("glm")) == (["10.0.0.2"], [], [])
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES, at=1_000_000)
+    assert lockouts.until("a", 900_000, right=False) is None
+    _wrong(lockouts, TRIES - 1, at=900_000)
+    assert lockouts.until("a", 900_010, right=False) is None

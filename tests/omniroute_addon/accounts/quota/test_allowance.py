@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniroute_addon.accounts.health import SET_BACK
 from omniroute_addon.accounts.quota.allowance import GONE_UNDATED, Allowance, period_name, read
 
 
@@ -80,3 +81,16 @@ JSON = st.recursive(
 def test_anything_else_is_left_out(value: object) -> None:
     found = read(value)  # pyright: ignore[reportArgumentType]
     assert found is None or all(isfinite(number) for number in (found.share, found.seen, found.believed_until))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Allowance("5h", 0.0, 1_000_000, resets=1_018_000),
+        Allowance("quota", 0.0, 1_000_000),
+        Allowance("day requests", 0.0, 1_000_000, limit=100, period=86400),
+    ],
+    ids=["dated", "undated", "bucket"],
+)
+def test_what_was_seen_before_the_clock_was_set_back_is_not_believed(window: Allowance) -> None:
+    assert (window.share_at(1_000_000 - SET_BACK), window.share_at(900_000)) == (0.0, None)

@@ -107,3 +107,12 @@ def test_old_counts_are_forgotten() -> None:
     slots = counters.plain()["minute"]
     assert isinstance(slots, list)
     assert len(slots) <= 61
+
+
+@pytest.mark.parametrize("window", ["minute", "hour", "5h", "day", "week", "month"])
+def test_what_was_counted_before_the_clock_was_set_back_counts_no_more(window: Any) -> None:
+    counters, rules = Counters(), (Window(window=window, requests=1),)
+    counters.add(rules, NOW + 90 * 86400, 1, 0)
+    assert shares(counters, rules, NOW) == [1.0]
+    counters.add(rules, NOW, 1, 0)
+    assert shares(counters, rules, NOW) == [0.0]
