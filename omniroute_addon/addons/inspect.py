@@ -19,6 +19,7 @@ from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Dial
 from omniroute_addon.engine.exchange import Exchange
+from omniroute_addon.engine.sharing import Shared
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.record import Tape
 
@@ -42,7 +43,7 @@ class Inspect:
         """By exchange id, while the exchange runs."""
         self._attempts: dict[str, http.HTTPFlow] = {}
         """By attempt id, while the attempt runs."""
-        self._exchanges: dict[str, Exchange | Bypassed] = {}
+        self._exchanges: dict[str, Exchange | Bypassed | Shared] = {}
         """By flow id, until the flow has its answer."""
         self._tapes: dict[str, Tape] = {}
         """By flow id: what passes in an untouched flow of a surface."""
@@ -98,7 +99,7 @@ class Inspect:
 
     # ── called by intercept ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def routed(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed) -> None:
+    def routed(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed | Shared) -> None:
         """The flow is about to go to the relay."""
         if not flow.is_replay:
             self.keep_secrets(flow)

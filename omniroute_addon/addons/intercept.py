@@ -32,6 +32,7 @@ from omniroute_addon.engine.encodings import TooLargeError, decoded
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.engine.relay import EXCHANGE_HEADER, SECRET_HEADER
+from omniroute_addon.engine.sharing import Shared
 from omniroute_addon.engine.target import origin_url
 from omniroute_addon.gateway import endpoints
 from omniroute_addon.routing import surfaces
@@ -205,7 +206,9 @@ class Intercept:
         if chosen.untouched and not knock.gateway:
             self._untouched(flow, request, call)
             return
-        self._route(flow, self._engine.exchange(call, chosen, self._inspect, ask))
+        exchange = self._engine.exchange(call, chosen, self._inspect, ask)
+        # Whoever presses replay wants to see what is answered now.
+        self._route(flow, exchange if replay else self._engine.shared(exchange, self._inspect, ask))
 
     def _side_call(self, flow: http.HTTPFlow, request: http.Request) -> None:
         """No call to route: the replay of an attempt or of anything else, a path of the gateway, or none of our business."""
@@ -244,7 +247,7 @@ class Intercept:
         surface = match.surface
         return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
 
-    def _route(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed) -> None:
+    def _route(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed | Shared) -> None:
         self._inspect.routed(flow, exchange)
         self._to_relay(flow, exchange.call.id, exchange.run, exchange.abandon)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LATEST = 5
 HEALTH = "health"
 QUOTA = "quota"
+CACHE = "cache"
 """The keys of the proxy's state in the ledger."""
 
 
@@ -91,9 +92,15 @@ def quota(*, config: ConfigOption = None, json: JSONOption = False) -> None:
 def _of_books(books: "Books", config: Path | None, latest: int, now: float) -> dict[str, object]:
     from omniroute_addon.ledger import reports
 
-    today = (books.sums(reports.select("today", "now", {}, now)) or [reports.Line(())])[0]
+    day = reports.select("today", "now", {}, now)
+    today = (books.sums(day) or [reports.Line(())])[0]
+    replayed = books.replayed(day.since, day.until)
     return {
         "today": reports.plain(today, ()),
+        "replayed": {
+            "today": {how: {"calls": calls, "saved": saved / 1e6} for how, (calls, saved) in replayed.items()},
+            "cache": books.state(CACHE),
+        },
         "budgets": [_of_bucket(bucket) for bucket in _buckets(books, config, now)],
         "resting": [one for one in _resting(books.state(HEALTH)) if (_number(one.get("until")) or 0) > now],
         "latest": books.latest(latest),
@@ -176,6 +183,7 @@ def _show(alive: "Sequence[Running]", found: Mapping[str, object], now: float) -
     if "today" not in found:
         return
     _show_today(cast("Mapping[str, object]", found["today"]))
+    _show_replayed(cast("Mapping[str, Mapping[str, Any]]", found["replayed"]))
     _show_budgets(_objects(found["budgets"]), now)
     _show_resting(_objects(found["resting"]), now)
     _show_latest(_objects(found["latest"]))
@@ -185,6 +193,16 @@ def _show_today(today: Mapping[str, object]) -> None:
     cost = plots.money(round((_number(today["cost"]) or 0) * 1e6), estimated=bool(today["estimated"]))
     tokens = plots.count((_number(today["input"]) or 0) + (_number(today["output"]) or 0))
     console.say(f"today: {today['calls']} calls, {tokens} tokens, {cost}")
+
+
+def _show_replayed(found: Mapping[str, Mapping[str, Any]]) -> None:
+    today, kept = found["today"], found["cache"]
+    if today:
+        calls = ", ".join(f"{one['calls']} {how}" for how, one in today.items())
+        saved = plots.money(round(sum(one["saved"] for one in today.values()) * 1e6))
+        console.say(f"answered again: {calls}; saved {saved} at list prices")
+    if kept and kept["entries"]:
+        console.say(f"cache: {kept['entries']} kept, {kept['bytes'] / 1024:.0f} KiB")
 
 
 def _show_budgets(budgets: Sequence[Mapping[str, object]], now: float) -> None:

@@ -15,6 +15,7 @@ from omniroute_addon.engine.keeper import Keeper
 from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.relay import Relay
 from omniroute_addon.engine.resend import resend
+from omniroute_addon.engine.sharing import Shared, Sharing
 from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.upstream import Upstreams
 from omniroute_addon.gateway.lockout import Lockouts
@@ -43,6 +44,7 @@ class Engine:
         self.money = Money(snapshot, self.now(), self.ledger.spent)
         self.snapshot = snapshot
         self.standing = Standing(lambda: self.snapshot, self.now, self.money)
+        self._sharing = Sharing(snapshot, self.ledger)
         self.use(snapshot)
         self.lockouts = Lockouts()
         self.stopping = False
@@ -59,6 +61,7 @@ class Engine:
         self.snapshot = snapshot
         self.ledger.use(snapshot)
         self.money.use(snapshot, self.now())
+        self._sharing.use(snapshot)
         hosts = surfaces.hosts(snapshot)
         self.hosts = hosts if self._covered is None else hosts & self._covered
         """The hosts whose TLS is opened."""
@@ -71,6 +74,7 @@ class Engine:
     def start(self) -> None:
         """Open the relay's ports; needs a running event loop."""
         self._upstreams = Upstreams()
+        self._sharing.start()
         self.relay.start()
         self._keeper.start()
 
@@ -82,6 +86,7 @@ class Engine:
             await self._upstreams.aclose()
             self._upstreams = None
         self._keeper.stop()
+        await self._sharing.stop()
         await asyncio.to_thread(self.ledger.close)
 
     def reset(self, name: str | None) -> list[str]:
@@ -109,6 +114,10 @@ class Engine:
 
     def _again(self, ask: Ask, snapshot: Snapshot) -> Callable[[], Plan]:
         return lambda: plan(ask, snapshot, self.standing, self.now(), self._rng)
+
+    def shared(self, exchange: Exchange, observer: Observer, ask: Ask) -> Exchange | Shared:
+        """The exchange, or what gets the answer to a call like it instead."""
+        return self._sharing.share(exchange, ask, Observers(self.ledger, observer))
 
     def bypassed(self, call: Call, observer: Observer, ask: Ask) -> Bypassed | None:
         """The exchange of a call that the rules let us answer ourselves; None for all others."""

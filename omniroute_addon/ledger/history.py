@@ -56,13 +56,15 @@ class Call:
 
 
 _CALLS = """SELECT id, started, coalesce(ended, started), outcome, plan FROM exchanges JOIN decisions ON exchange = id
-WHERE started >= ? AND started < ? AND outcome NOT IN ('running', 'interrupted') ORDER BY started"""
+WHERE started >= ? AND started < ? AND outcome NOT IN ('running', 'interrupted', 'replayed') ORDER BY started"""
 _ATTEMPTS = """SELECT exchange, target, account, tier, used, input, output, cache_read, cache_write, reasoning, estimated,
 micro FROM attempts WHERE exchange IN (SELECT id FROM exchanges WHERE started >= ? AND started < ?) ORDER BY exchange, number"""
 
 
 def history(ledger: Books, since: float, until: float) -> Iterator[Call]:
-    """Every call of the span that has ended, oldest first. One whose record does not tell what was asked is left out."""
+    """Every call of the span that has ended, oldest first. What got another's answer is left out, since the ledger does
+    not tell what was the same; so is one whose record does not tell what was asked.
+    """
     tried: dict[str, list[Tried]] = {}
     for name, target, account, tier, used, *figures, estimated, micro in ledger.rows(_ATTEMPTS, since, until):
         usage = Usage(*_tokens(figures), estimated=bool(estimated))

@@ -14,6 +14,8 @@ Headers = tuple[tuple[str, str], ...]
 
 BYPASSED = "bypassed"
 """The outcome of a call that was answered here, without any provider; its ``route`` says which kind it was."""
+REPLAYED = "replayed"
+"""The outcome of a call that got the answer to another one; its ``route`` says how: ``cache.hit``, ``idempotency.…``."""
 
 
 class Tape:
@@ -105,7 +107,7 @@ class ExchangeRecord:
     status: int | None = None
     ended: float | None = None
     outcome: str = "running"
-    """``done``, ``bypassed``, ``failed: …``, ``client left``, ``broken after the first byte: …``."""
+    """``done``, ``bypassed``, ``replayed``, ``failed: …``, ``client left``, ``broken after the first byte: …``."""
     usage: hub.Usage = field(default_factory=hub.Usage)
     streaming: bool = False
     session: str | None = None
@@ -113,6 +115,8 @@ class ExchangeRecord:
     """The name of the gateway key that the caller has shown."""
     source: str = ""
     """The client's address."""
+    saved: int | None = None
+    """Micro-dollars at the list price that a replayed answer would have cost; None when nobody knows."""
     waited: float = 0.0
     """Seconds in which nothing was asked of anybody: for places, and between two tries."""
     decision: Mapping[str, hub.JSON] | None = None
@@ -125,12 +129,14 @@ class ExchangeRecord:
 
     @property
     def ok(self) -> bool:
-        return self.outcome in ("done", BYPASSED)
+        return self.outcome in ("done", BYPASSED, REPLAYED)
 
     def summary(self) -> str:
         """``combo → target · tries · tokens · ms``, for the comment column."""
         if self.outcome == BYPASSED:
             return f"{self.route} · answered here"
+        if self.outcome == REPLAYED:
+            return f"{self.route} · answered here" + (f" · saved ${self.saved / 1e6:.4f}" if self.saved else "")
         used = self.used
         target = used.target if used else (self.attempts[-1].target if self.attempts else "no target")
         parts = [f"{self.combo or self.route} → {target}"]

@@ -16,6 +16,7 @@ from omniroute_addon.config.glob import matches
 from omniroute_addon.ledger import store
 from omniroute_addon.ledger.budgets import Spent
 from omniroute_addon.ledger.ledger import spending
+from omniroute_addon.ledger.record import REPLAYED
 from omniroute_addon.ledger.schema import readable
 
 GROUPS: Mapping[str, str] = {
@@ -114,6 +115,15 @@ class Books:
         )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def replayed(self, since: float, until: float) -> dict[str, tuple[int, int]]:
+        """Calls that got another's answer, by how, each with the micro-dollars that this has saved at list prices."""
+        rows = self._connection.execute(
+            """SELECT route, count(*), sum((SELECT coalesce(sum(worth), 0) FROM attempts WHERE exchange = x.id))
+            FROM exchanges x WHERE started >= ? AND started < ? AND outcome = ? GROUP BY route ORDER BY route""",
+            (since, until, REPLAYED),
+        )
+        return {route: (calls, saved) for route, calls, saved in rows}
 
     def spent(self, starts: Sequence[float]) -> list[Spent]:
         """What was paid; a ``budgets.Spending``."""

@@ -90,6 +90,14 @@ WRONG = {
         ("sanitize: {}", "sanitize: must be true or false"),
         ("sanitise: true", "sanitise: unknown key 'sanitise'; did you mean 'sanitize'?"),
     ],
+    "idempotency": [
+        ("enabled: maybe", "enabled: must be true or false"),
+        ("request_ids: true", "request_ids: unknown key 'request_ids'; did you mean 'request_id'?"),
+    ],
+    "cache": [
+        ("enabled: {}", "enabled: must be true or false"),
+        ("persists: true", "persists: unknown key 'persists'; did you mean 'persist'?"),
+    ],
     "sessions": [
         ("max: 0", "max: must be greater than 0"),
         (

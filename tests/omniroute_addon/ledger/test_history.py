@@ -144,3 +144,7 @@ def test_a_call_of_another_time_is_left_out(tmp_path: Path) -> None:
 def test_a_bypassed_call_is_told(tmp_path: Path) -> None:
     (call,) = kept(tmp_path, Plan("bypass.titles"), outcome="bypassed")
     assert (call.bypassed, call.resting) == ("titles", frozenset())
+
+
+def test_a_call_that_got_another_s_answer_is_left_out(tmp_path: Path) -> None:
+    assert kept(tmp_path, outcome="replayed") == []

@@ -69,3 +69,9 @@ def test_an_estimate_is_marked() -> None:
 def test_only_a_done_exchange_is_ok() -> None:
     assert exchange(outcome="done").ok
     assert not exchange(outcome="client left").ok
+
+
+def test_an_answer_given_again_says_how_and_what_it_saved() -> None:
+    record = exchange(outcome="replayed", route="cache.hit", saved=12_300)
+    assert (record.summary(), record.ok) == ("cache.hit · answered here · saved $0.0123", True)
+    assert exchange(outcome="replayed", route="idempotency.again").summary() == "idempotency.again · answered here"

@@ -140,3 +140,21 @@ def test_an_instant_is_what_people_write(text: str, seconds: float) -> None:
 def test_nonsense_is_no_instant() -> None:
     with pytest.raises(ValueError, match="'soon' is no time"):
         instant("soon", NOW)
+
+
+def test_answers_given_again_are_told_with_what_they_saved(path: Path) -> None:
+    connection = connect(path)
+    again = {"started": NOW - 50, "outcome": "replayed"}
+    write(
+        connection,
+        [
+            ("exchange", {**again, "id": "r1", "route": "cache.hit"}),
+            ("exchange", {**again, "id": "r2", "route": "cache.hit"}),
+            ("exchange", {**again, "id": "r3", "route": "idempotency.joined"}),
+            ("attempt", {"id": "a9", "exchange": "r1", "target": "cache", "started": NOW - 50, "worth": 700}),
+        ],
+    )
+    connection.close()
+    with books(path) as found:
+        assert found.replayed(0, NOW) == {"cache.hit": (2, 700), "idempotency.joined": (1, 0)}
+        assert found.replayed(0, NOW - 55) == {}
