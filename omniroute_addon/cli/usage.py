@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,22 +82,18 @@ def costs(
     _report(_Asked("costs", since, until, _groups(by, "provider"), where, config, json, as_csv))
 
 
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """The options of a report."""
 
-    def __init__(  # noqa: PLR0917 -- one for each option
-        self,
-        what: str,
-        since: str,
-        until: str,
-        by: tuple[str, ...],
-        where: dict[str, str | None],
-        config: Path | None,
-        json: bool,
-        csv: bool,
-    ) -> None:
-        self.what, self.since, self.until, self.by, self.where = what, since, until, by, where
-        self.config, self.json, self.csv = config, json, csv
+    what: str
+    since: str
+    until: str
+    by: tuple[str, ...]
+    where: dict[str, str | None]
+    config: Path | None
+    json: bool
+    csv: bool
 
 
 def ledger_path(config: Path | None) -> Path:

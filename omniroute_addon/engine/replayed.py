@@ -5,13 +5,13 @@ have cost at the list price.
 """
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Sequence
 
 from omniroute_addon.config.models import Snapshot
-from omniroute_addon.engine.call import SHUTDOWN, Call, ClientLeftError, Observer, Recorder, Sink
+from omniroute_addon.engine.answered import AnsweredHere
+from omniroute_addon.engine.call import SHUTDOWN, Call, Observer, Recorder, Sink
 from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.engine.flight import Flight, Seat
 from omniroute_addon.engine.kept import Kept
@@ -22,8 +22,6 @@ from omniroute_addon.ledger.prices import Cost
 from omniroute_addon.ledger.record import REPLAYED, Tape
 from omniroute_addon.routing.ask import Ask
 from translators import hub
-
-logger = logging.getLogger(__name__)
 
 HIT = "cache.hit"
 JOINED = "idempotency.joined"
@@ -59,43 +57,16 @@ class Leading:
         self._flight.leave(self._seat)
 
 
-class _Replay:
+class _Replay(AnsweredHere):
     """What a kept and a joined answer have in common: a record of their own."""
 
     def __init__(self, exchange: Exchange, route: str, snapshot: Snapshot, ask: Ask, observer: Observer) -> None:
-        self.call = exchange.call
-        self._observer = observer
         self._route = route
         decision: dict[str, hub.JSON] = {"route": route, "ask": asked(ask), "rule": exchange.plan.route}
-        self.record = exchange_record(
-            self.call, ask, snapshot, decision, route=route, session=ask.facts.glimpse().session
+        record = exchange_record(
+            exchange.call, ask, snapshot, decision, route=route, session=ask.facts.glimpse().session
         )
-
-    async def run(self, sink: Sink) -> None:
-        """Answer the call."""
-        try:
-            await self._answer(Recorder(sink, self.record))
-        except (asyncio.CancelledError, ClientLeftError):
-            if self.record.outcome == "running":
-                self.record.outcome = "client left"
-            raise
-        finally:
-            self._ended()
-
-    async def _answer(self, recorder: Recorder) -> None:
-        raise NotImplementedError
-
-    def abandon(self) -> None:
-        """The client left before it was answered."""
-        self.record.outcome = "client left"
-        self._ended()
-
-    def _ended(self) -> None:
-        self.record.ended = time.time()
-        try:
-            self._observer.exchange_ended(self.record)
-        except Exception:
-            logger.exception("an exchange could not be shown")
+        super().__init__(exchange.call, record, observer)
 
     def _saved(self, provider: str | None, model: str | None, worth: int | None) -> None:
         """The call is answered and has cost nothing."""
@@ -123,10 +94,7 @@ class _Replay:
             model=model,
             cost=Cost(0, estimated=False, source="free", worth=worth),
         )
-        try:
-            self._observer.attempt_ended(self.record, entry)
-        except Exception:
-            logger.exception("an exchange could not be shown")
+        self._tell(lambda: self._observer.attempt_ended(self.record, entry))
 
 
 class Repeating(_Replay):
