@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, SecretStr
 
 from omniroute_addon.config.document import VARIABLE, Document
-from omniroute_addon.config.governance import Governance, Quota, Rates, Section
+from omniroute_addon.config.governance import Governance, Quota, Rates
 from omniroute_addon.config.models import (
     ENDPOINT_SUFFIX,
     ORIGIN,
@@ -39,6 +39,7 @@ from omniroute_addon.config.schema import (
     SurfaceSpec,
     SurfacesSpec,
 )
+from omniroute_addon.config.section import Section
 from omniroute_addon.config.validate import meant
 from translators.format import Profile
 

@@ -1,77 +1,21 @@
 """Money, quotas, rates, policies and shaping: the sections of ``omniroute.yaml`` whose validated form is what the
-product reads. Frozen, unknown keys are errors; money is US dollars, times are seconds, shares are 0 to 1.
+product reads.
 """
 
 import ipaddress
 import re
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ByteSize, ConfigDict, Field, field_validator, model_validator
+
+from omniroute_addon.config.combos import ComboDefaults
+from omniroute_addon.config.section import Count, Dollars, Duration, Section, Share, Words, Zone, one_or_many
 
 type Tier = Literal["subscription", "api-key", "cheap", "free"]
-
-
-class Section(BaseModel):
-    """Base: frozen, unknown keys are errors, values never shown in errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _share(value: object) -> object:
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            return float(value[:-1]) / 100
-        except ValueError:
-            raise ValueError(f"{value!r} is not a percentage such as 10%") from None
-    return value
-
-
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        if not value or _DURATION.sub("", value):
-            raise ValueError(f"{value!r} is not a duration such as 500ms, 30s, 5m, 2h30m, 90d, or a number of seconds")
-        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(value))
-    return value
-
-
-def _zone(value: object) -> object:
-    if isinstance(value, str) and value not in available_timezones():
-        raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Europe/Berlin")
-    return value
-
-
-type _ShareInput = Annotated[float, Field(ge=0, le=1)] | Annotated[str, Field(pattern=r"^\d+(\.\d+)?%$")]
-type _DurationInput = Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$")]
-
-type Words = Annotated[tuple[str, ...], BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...])]
-type Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_share, json_schema_input_type=_ShareInput)]
-type Duration = Annotated[
-    float, Field(ge=0, le=10 * 365 * 86400), BeforeValidator(_duration, json_schema_input_type=_DurationInput)
-]
-type Zone = Annotated[str, BeforeValidator(_zone)]
-type Dollars = Annotated[float, Field(ge=0)]
-type Count = Annotated[int, Field(gt=0)]
-
-COMBO_STRATEGIES = ("priority", "round-robin", "random", "weighted", "least-used", "cost-optimized", "tiered")
-"""``tiered``: by the providers' tier, subscription → api-key → cheap → free; in the file's order within one."""
 
 type AccountStrategy = Literal[
     "session-affinity", "fill-first", "round-robin", "p2c", "random", "least-used", "cost-optimized"
 ]
-
-
-def zone(name: str | None) -> ZoneInfo | None:
-    """The zone of a name; None is the machine's own."""
-    return None if name is None else ZoneInfo(name)
 
 
 # ── accounts: who answers, how fast, how much ───────────────────────────────────────────────────────────────────────
@@ -147,26 +91,6 @@ class Resilience(Section):
     local: Breaker = Breaker(failures=2, reset=15)
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
-
-
-# ── combos ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class ComboDefaults(Section):
-    """What a combo does unless it says otherwise."""
-
-    retries: Annotated[int, Field(ge=0, le=10)] = 0
-    """Further tries of the same target after a transient failure (never after a quota, login or request error)."""
-    retry_delay: Duration = 2.0
-    """Before each further try."""
-    concurrency: Count | None = None
-    """Calls under way at one target; more wait."""
-    queue_timeout: Duration = 30.0
-    """The longest wait for a place; then the next target."""
-    max_attempts: Count | None = None
-    """Of one call, at all its targets together."""
-    max_time: Duration | None = None
-    """Seconds since the call came after which no further attempt begins."""
 
 
 # ── routes ──────────────────────────────────────────────────────────────────────────────────────────────────────────

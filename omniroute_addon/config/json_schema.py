@@ -21,8 +21,9 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from omniroute_addon.config import models
-from omniroute_addon.config.governance import ComboDefaults, Section
+from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.schema import ComboSpec, ConfigSpec, ProfileSpec
+from omniroute_addon.config.section import Section
 from translators.format import Profile
 
 MODELINE = "# yaml-language-server: $schema=omniroute.schema.json"

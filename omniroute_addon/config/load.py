@@ -15,8 +15,9 @@ from pydantic import BaseModel, ByteSize
 
 from omniroute_addon.config import build
 from omniroute_addon.config.build import Secrets
+from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.document import Document, KeyPath, read
-from omniroute_addon.config.governance import ComboDefaults, Conditions, Governance, Section
+from omniroute_addon.config.governance import Conditions, Governance
 from omniroute_addon.config.models import (
     Codex,
     Combo,
@@ -37,6 +38,7 @@ from omniroute_addon.config.names import check_names
 from omniroute_addon.config.paths import data_file, default_config
 from omniroute_addon.config.references import check_references
 from omniroute_addon.config.schema import ComboSpec, ConfigSpec, RegistrySpec, SurfacesSpec
+from omniroute_addon.config.section import Section
 from omniroute_addon.config.validate import validate
 
 

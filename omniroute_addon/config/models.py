@@ -13,8 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
+from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.glob import matches
-from omniroute_addon.config.governance import ComboDefaults, Conditions, Governance, Pool, Quota, Rates, Tier
+from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from translators.format import Profile
 
 type Operation = Literal["generate", "count", "models", "websocket"]

@@ -11,21 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, field_validator
 
-from omniroute_addon.config.governance import (
-    COMBO_STRATEGIES,
-    ComboDefaults,
-    Conditions,
-    Count,
-    Duration,
-    Governance,
-    Pool,
-    Quota,
-    Rates,
-    Section,
-    Tier,
-    Words,
-)
+from omniroute_addon.config.combos import COMBO_STRATEGIES, ComboDefaults
+from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, Address
+from omniroute_addon.config.section import Count, Duration, Section, Words
 from omniroute_addon.config.validate import meant
 
 type Seconds = Annotated[float, Field(gt=0, le=86400)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from omniroute_addon.config.governance import ComboDefaults
+from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.models import Limits
 from translators import hub
 

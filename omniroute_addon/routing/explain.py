@@ -6,8 +6,8 @@ Pure; the command prints. What the plan does not keep (prices, quotas, use) is a
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from omniroute_addon.config.governance import zone
 from omniroute_addon.config.models import Provider, Route, Snapshot
+from omniroute_addon.config.section import zone
 from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan
 from omniroute_addon.routing.state import State
 from translators.hub import JSON

@@ -5,8 +5,9 @@ from datetime import datetime
 from functools import lru_cache
 
 from omniroute_addon.config.glob import matches
-from omniroute_addon.config.governance import DAYS, Conditions, zone
+from omniroute_addon.config.governance import DAYS, Conditions
 from omniroute_addon.config.models import RouteMatch
+from omniroute_addon.config.section import zone
 from omniroute_addon.routing.ask import Ask
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network

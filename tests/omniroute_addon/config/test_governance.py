@@ -203,32 +203,6 @@ def test_a_fallback_chain_names_targets() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "written,seconds",
-    [
-        ("500ms", 0.5),
-        ("30s", 30),
-        ("5m", 300),
-        ("2h30m", 9000),
-        ("90d", 7_776_000),
-        ("1w", 604_800),
-        ("7", None),
-        (7, 7),
-    ],
-)
-def test_durations_have_units_or_are_seconds(written: str | int, seconds: float | None) -> None:
-    rules = f"sessions: {{ttl: {written!r}}}"
-    if seconds is None:
-        assert len(problems(rules)) == 1
-    else:
-        assert loaded(rules).governance.sessions.ttl == seconds
-
-
-@pytest.mark.parametrize("written,share", [("10%", 0.1), ("0.1", 0.1), ("12.5%", 0.125), ("0", 0.0)])
-def test_shares_are_percentages_or_fractions(written: str, share: float) -> None:
-    assert loaded(f"quota: {{keep: {written}}}").governance.quota.keep == share
-
-
 @pytest.mark.parametrize("key", ["api-key", "api_key"])
 def test_a_kind_of_provider_may_be_written_either_way(key: str) -> None:
     assert loaded(f"resilience: {{{key}: {{failures: 3, reset: 1}}}}").governance.resilience.api_key.failures == 3
@@ -274,9 +248,3 @@ def test_a_word_that_is_nearly_right_is_told(rules: str, meant: str) -> None:
 
 def test_tabs_are_told() -> None:
     assert problems("routes:\n\t- {to: origin}")[0].endswith("; indent by spaces, not by tabs")
-
-
-def test_a_strategy_that_is_nearly_right_is_told() -> None:
-    assert problems("combos: {a: {targets: [origin], strategy: roundrobin}}") == [
-        "2: combos.a.strategy: unknown strategy 'roundrobin'; did you mean 'round-robin'?"
-    ]

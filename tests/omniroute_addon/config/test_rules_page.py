@@ -8,7 +8,8 @@ import yaml
 from jsonschema import Draft7Validator
 
 from omniroute_addon.config import json_schema, parse
-from omniroute_addon.config.governance import COMBO_STRATEGIES, FEATURES
+from omniroute_addon.config.combos import COMBO_STRATEGIES
+from omniroute_addon.config.governance import FEATURES
 from omniroute_addon.config.schema import ConfigSpec, MatchSpec
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")

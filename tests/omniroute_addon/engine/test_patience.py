@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from omniroute_addon.config.governance import ComboDefaults
+from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.models import Place, Timeouts
 from omniroute_addon.engine.patience import patience, spent
 from omniroute_addon.ledger import ExchangeRecord

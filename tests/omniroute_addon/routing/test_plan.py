@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute_addon.config import Snapshot
-from omniroute_addon.config.governance import COMBO_STRATEGIES
+from omniroute_addon.config.combos import COMBO_STRATEGIES
 from omniroute_addon.routing import Ask, plan
 from omniroute_addon.routing.state import BudgetBlock, QuotaLeft
 from tests.omniroute_addon.routing.rules import CLAUDE, KEYS, NOW, Past, planned, resting, snapshot, targets

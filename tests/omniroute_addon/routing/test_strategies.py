@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute_addon.config.governance import COMBO_STRATEGIES
+from omniroute_addon.config.combos import COMBO_STRATEGIES
 from omniroute_addon.routing import Told
 from omniroute_addon.routing.state import QuotaLeft
 from tests.omniroute_addon.routing.rules import CLAUDE, Past, accounts, planned, snapshot, targets
