@@ -113,6 +113,11 @@ class Bridge(ABC):
         """
 
     @property
+    def untouched(self) -> bool:
+        """The request goes out as the client has written it, but for the model."""
+        return False
+
+    @property
     @abstractmethod
     def content_type(self) -> str:
         """Of what ``feed`` and ``close`` return."""
@@ -184,6 +189,10 @@ class Passthrough(Bridge):
         self._outline: list[hub.Event] = []
         self._tail = b""
         self._told = False
+
+    @property
+    def untouched(self) -> bool:
+        return True
 
     @property
     def content_type(self) -> str:
@@ -347,11 +356,15 @@ class Translation(Bridge):
         if self._memory is not None:
             self._keeper = Keeper(self._memory, self._origin, asked)
             request = recall(request, self._memory, self._origin)
-        request = admitted(request, self._reader, self._upstream.name, self.losses)
+        request = self._amended(admitted(request, self._reader, self._upstream.name, self.losses))
         if self._memory is not None and self._reader.disproves:
             disprove(self._memory, self._reader.refused, self._client.name)
         request = self._tools.lower(request, self.losses)
         return self._upstream.render_request(request, self._profile, self.losses)
+
+    def _amended(self, request: hub.Request) -> hub.Request:
+        """The request with what its answer is to go on with (see ``resume``)."""
+        return request
 
     def feed(self, chunk: bytes, content_type: str = "") -> bytes:
         if self._done:

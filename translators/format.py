@@ -134,6 +134,9 @@ class Profile:
     """The model writes its reasoning as ``<think>…</think>`` into the text."""
     tool_schema: Literal["subset", "json"] = "subset"
     """``json``: a Gemini upstream takes JSON schema for tools (``parametersJsonSchema``); ``subset``: what all of them take."""
+    prefill: Literal["turn", "prefix", "partial", "none"] = "turn"
+    """How an upstream goes on with an assistant turn that stands last: where its format has that, or in chat with a mark
+    on the message (``prefix``: Mistral; ``partial``: Kimi, DashScope). A chat or Responses upstream with ``turn`` does not."""
     envelope: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
     """Fields of Code Assist's envelope that the caller knows (``project`` of the login, …); they win over the client's."""
 

@@ -107,6 +107,7 @@ def parse(
             spec.to,
             f"routes[{index}]" if spec.name is None else f"routes[{index}] {spec.name}",
             spec.enabled,
+            spec.on_midstream_failure,
         )
         for index, spec in enumerate(config.routes)
     )
@@ -141,7 +142,7 @@ def parse(
 def _targets(name: str, spec: ComboSpec, defaults: ComboDefaults) -> tuple[ComboTarget, ...]:
     settings = spec.settings(defaults)
     return tuple(
-        ComboTarget(one.target, Place(name, settings, limit, one.timeouts.given()), one.weight, one.enabled)
+        ComboTarget(one.target, Place(name, settings, limit, one.timeouts.given(), one.hedge), one.weight, one.enabled)
         for one in spec.targets
         for limit in [settings.concurrency if one.concurrency is None else one.concurrency]
     )

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-from omniroute_addon.config.combos import ComboDefaults
+from omniroute_addon.config.combos import ComboDefaults, Hedge, MidstreamFailure
 from omniroute_addon.config.glob import matches
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from translators.format import Profile
@@ -294,6 +294,8 @@ class Place:
     """Calls under way at the target."""
     timeouts: Mapping[str, float] = field(default_factory=dict)
     """Fields of ``Timeouts`` that are other at this target; they go before the provider's."""
+    hedge: Hedge | None = None
+    """The target's own; goes before the combo's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,8 @@ class Route:
     name: str
     """``routes[INDEX]``, and what the file calls it."""
     enabled: bool = True
+    on_midstream_failure: MidstreamFailure | None = None
+    """Goes before what the combo says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, field_validator
 
-from omniroute_addon.config.combos import COMBO_STRATEGIES, ComboDefaults
+from omniroute_addon.config.combos import COMBO_STRATEGIES, ComboDefaults, Hedge, MidstreamFailure
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, Address
 from omniroute_addon.config.section import Count, Duration, Section, Words
@@ -201,6 +201,7 @@ class ProfileSpec(Section):
     signer: str | None = None
     think_tags: bool = False
     tool_schema: Literal["subset", "json"] = "subset"
+    prefill: Literal["turn", "prefix", "partial", "none"] = "turn"
     envelope: dict[str, str] = Field(default_factory=dict)
 
 
@@ -314,6 +315,8 @@ class TargetSpec(Section):
     """Calls under way at this target."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """What is left out is the provider's."""
+    hedge: Hedge | None = None
+    """Instead of what the combo says."""
 
 
 def _target(value: object) -> object:
@@ -335,6 +338,8 @@ class ComboSpec(Section):
     queue_timeout: Duration | None = None
     max_attempts: Count | None = None
     max_time: Duration | None = None
+    on_midstream_failure: MidstreamFailure | None = None
+    hedge: Hedge | None = None
 
     @field_validator("targets")
     @classmethod
@@ -378,6 +383,8 @@ class RouteSpec(Section):
     """Targets in order."""
     name: str | None = None
     """For explanations and reports."""
+    on_midstream_failure: MidstreamFailure | None = None
+    """Instead of what the combo says."""
     enabled: bool = True
 
 

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
+from functools import partial
 
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine import headers as header_rules
@@ -21,9 +22,11 @@ from omniroute_addon.engine import progress, verdicts
 from omniroute_addon.engine.call import SHUTDOWN, Call, ClientLeftError, Dial, Observer, Recorder, Sink
 from omniroute_addon.engine.encodings import UnknownEncodingError
 from omniroute_addon.engine.entry import Entry
+from omniroute_addon.engine.hedge import Race
 from omniroute_addon.engine.patience import patience, spent
 from omniroute_addon.engine.reading import Reading
 from omniroute_addon.engine.records import attempt_record, exchange_record
+from omniroute_addon.engine.resume import Resume
 from omniroute_addon.engine.sanitize import sanitized
 from omniroute_addon.engine.shaping import bounded, orders, shape
 from omniroute_addon.engine.standing import Standing
@@ -33,13 +36,13 @@ from omniroute_addon.engine.verdict import Outcome, Verdict, judge, once_more
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.ledger.budgets import Reservation
 from omniroute_addon.ledger.decision import decision, without_room
+from omniroute_addon.ledger.record import CANCELLED
 from omniroute_addon.routing.ask import Ask
 from omniroute_addon.routing.candidate import Candidate
 from omniroute_addon.routing.plan import Plan
 from omniroute_addon.routing.state import BudgetBlock
 from translators import FORMATS, TranslationError, Unsupported, WireRequest, WireResponse, hub
-from translators import bridge as make_bridge
-from translators.bridge import Bridge, Passthrough
+from translators.bridge import Bridge
 from translators.memory import Memory
 from translators.signatures import Trust
 
@@ -76,6 +79,9 @@ class Exchange:
             call.client, call.format, call.model, headers=call.wire.headers, operation=call.operation
         )
         self._format = FORMATS[call.format]
+        self._resume = Resume(call, plan, snapshot)
+        able = call.streaming and call.operation == "generate"
+        self._race = Race(standing.paces, snapshot.governance.combo_defaults.hedge, able=able)
         self._failures: list[tuple[Candidate, hub.Failure]] = []
         self._last_error: tuple[Candidate, WireResponse] | None = None
         self._returning: list[Candidate] = []
@@ -105,7 +111,7 @@ class Exchange:
         try:
             await self._attempts(recorder)
         except asyncio.CancelledError as error:
-            if SHUTDOWN in error.args and not recorder.started:
+            if SHUTDOWN in error.args and (not recorder.started or self._resume.waiting):
                 await self._refuse(recorder, hub.Failure("overloaded", STOPPED, 503))
                 return
             self._left_by_client()
@@ -144,7 +150,9 @@ class Exchange:
             candidate = candidates[0]
             tries += 1
             self._others = [*candidates[1:], *self._returning]
-            verdict = await self._attempt(candidate, sink, tries, more=bool(self._others), unsigned=unsigned)
+            attempt = partial(self._attempt, sink=sink, tries=tries, more=bool(self._others), unsigned=unsigned)
+            verdict = await self._race.run(candidates, attempt, alone=self._resume.waiting)
+            candidate = candidates[0]
             if verdict is None:
                 return
             match verdict.action:
@@ -232,7 +240,7 @@ class Exchange:
             kind = "unsupported" if more or isinstance(error, Unsupported) else "status"
             return self._judge(candidate, Outcome(kind, failure.status, failure), tries, more=more)
         self._sent = wire
-        request = dial(self.call, candidate, wire, isinstance(bridge, Passthrough), self._snapshot)
+        request = dial(self.call, candidate, wire, bridge.untouched, self._snapshot)
         waited = self.record.waited
         entry = await self._entered(candidate, more=more)
         if entry is None:
@@ -258,15 +266,9 @@ class Exchange:
         """The call as the candidate gets it, and the bridge that reads its answer."""
         limit = self.plan.max_tokens
         asked = shape(self.call.wire, self.call.format, orders(self.call, candidate, limit, self._snapshot.governance))
-        bridge = make_bridge(
-            self.call.format,
-            upstream,
-            profile=bounded(candidate.profile, limit),
-            memory=self._memory,
-            wire=asked,
-            origin=candidate.signer,
-            home=self._home(),
-            trust=trust,
+        profile, home = bounded(candidate.profile, limit), self._home()
+        bridge = self._resume.bridge(
+            candidate, upstream, profile=profile, memory=self._memory, wire=asked, home=home, trust=trust
         )
         bridge.echoes_model = True
         return bridge, bridge.request(asked, None if candidate.origin else candidate.model)
@@ -297,12 +299,12 @@ class Exchange:
                         if outcome.kind == "status":
                             self._last_error = (candidate, reading.error(candidate))
                         return outcome
+                    await self._race.claim(candidate, time.time() - attempt.started)
                     limit.reschedule(None)
                     self._standing.succeeded(candidate)
                     self._standing.chosen(self.plan, candidate)
                     attempt.used = True
-                    await self._deliver(candidate, reading, sink)
-                    return None
+                    return await self._deliver(candidate, reading, sink)
         except UpstreamError as error:
             return Outcome(error.kind, failure=hub.Failure("cut" if error.kind == "cut" else "server", f"{error}", 502))
         except UnknownEncodingError as error:
@@ -341,7 +343,7 @@ class Exchange:
         if candidate.origin and outcome.kind == "status" and outcome.status == 401:
             # The tool refreshes its own login when it sees its provider's 401; another target would hide it.
             return Verdict("give-up", "none", 0, "the tool's own login was refused", None)
-        verdict = judge(outcome, self._snapshot.limits)
+        verdict = self._resume.instead(candidate, outcome, judge(outcome, self._snapshot.limits))
         again = candidate.place and once_more(verdict, tries, candidate.place.settings, self._snapshot.limits)
         if verdict.scope == "target":
             more = self._elsewhere(candidate)
@@ -353,9 +355,10 @@ class Exchange:
         """Whether another target can be tried, not only another account of this one."""
         return any(other.target_key != candidate.target_key for other in self._others)
 
-    async def _deliver(self, candidate: Candidate, reading: "Reading", sink: "Recorder") -> None:
-        """From the commit to the last byte."""
-        sink.start(reading.answer.status, reading.response_headers(candidate))
+    async def _deliver(self, candidate: Candidate, reading: "Reading", sink: "Recorder") -> Outcome | None:
+        """From the commit to the last byte; the outcome when it failed and another is to go on."""
+        if not sink.started:
+            sink.start(reading.answer.status, reading.response_headers(candidate))
         bridge = reading.bridge
         shaping = self._snapshot.governance.shaping
         for chunk in sanitized(reading, self.call, candidate, shaping):
@@ -376,15 +379,23 @@ class Exchange:
                 raise
             failure = hub.Failure("overloaded", STOPPED, 503)
         failure = reading.discreet(failure or bridge.failure)
-        self.record.usage = bridge.usage
+        self.record.usage = self._resume.total(bridge.usage)
         if failure is None or bridge.finished:
             self.record.outcome = "done"
-        else:
-            self.record.outcome = f"broken after the first byte: {failure.message}"
-            if reading.mute:
-                sink.abort()
-                return
-            await sink.write(bridge.fail(failure))
+            sink.finish()
+            return None
+        if failure.message != STOPPED and (outcome := await self._resume.broke_off(bridge, failure, sink)) is not None:
+            return outcome
+        await self._break(reading, failure, sink)
+        return None
+
+    async def _break(self, reading: Reading, failure: hub.Failure, sink: Recorder) -> None:
+        """The client's stream ends in an error."""
+        self.record.outcome = f"broken after the first byte: {failure.message}"
+        if reading.mute:
+            sink.abort()
+            return
+        await sink.write(reading.bridge.fail(failure))
         sink.finish()
 
     # ── money ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -399,7 +410,7 @@ class Exchange:
         now = time.time()
         self.record.excluded += (f"{candidate.target}: budget {block.name}: {block.words}",)
         self.record.decision = without_room(self.record.decision or {}, candidate, block)
-        if block.on_exceed == "deny":
+        if block.on_exceed == "deny" and not self._race.running:
             await self._refuse(sink, verdicts.denied(block, now))
             return None
         self._failures.append((candidate, verdicts.left_out(block, now)))
@@ -409,6 +420,9 @@ class Exchange:
 
     async def _give_up(self, sink: "Recorder") -> None:
         """The upstream's own error, in the client's format."""
+        if self._resume.waiting:
+            await self._resume.give_up(sink, self.record)
+            return
         if self._last_error is not None:
             await self._send(sink, self._last_error[1])
         else:
@@ -437,6 +451,9 @@ class Exchange:
 
     async def _refuse(self, sink: "Recorder", failure: hub.Failure) -> None:
         """An error of our own, in the client's format."""
+        if self._resume.waiting:
+            await self._resume.give_up(sink, self.record)
+            return
         self.record.outcome = f"failed: {failure.message}"
         await self._send(sink, self._format.render_error(failure))
 
@@ -458,16 +475,18 @@ class Exchange:
         attempt.ended = time.time()
         attempt.usage, attempt.stop, attempt.losses = bridge.usage, bridge.stop, tuple(bridge.losses)
         if attempt.used:
-            self.record.usage = bridge.usage
+            self.record.usage = self._resume.total(bridge.usage)
             if self._told and self.record.outcome == "running":
                 self.record.outcome = "done"  # e.g. Codex cancels the stream at response.completed
-            attempt.outcome = "used"
+            attempt.outcome = self._resume.outcome(verdict)
         elif verdict is not None:
             attempt.outcome = f"{verdict.reason} → {verdict.action.replace('-', ' ')}"
         else:
-            attempt.outcome = "cancelled"
+            attempt.outcome = CANCELLED
         left = verdict is None and not attempt.used
         self._tell(self._standing.money.settle, held, attempt, self._ask, left=left)
+        if verdict is not None and attempt.used:
+            self._resume.keep(bridge, attempt)
         self._tell(self._observer.attempt_ended, self.record, attempt)
 
     @staticmethod

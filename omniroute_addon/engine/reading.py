@@ -15,7 +15,7 @@ from omniroute_addon.engine.verdict import Outcome
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.routing.candidate import Candidate
 from translators import FORMATS, WireResponse, hub
-from translators.bridge import Bridge, Passthrough, Translation
+from translators.bridge import Bridge, Passthrough
 
 _OF_THE_ENCODING = ("content-encoding", "content-length")
 
@@ -157,7 +157,7 @@ class Reading:
             self.bridge.error(status, headers, self._error_body)
             return WireResponse(status, dict(header_rules.of_answer(headers.items())), self._error_body)
         said = self.bridge.error(status, headers, self._error_body)
-        if candidate.origin or isinstance(self.bridge, Translation):
+        if candidate.origin or not self.bridge.untouched:
             return said
         return replace(said, headers=header_rules.of_error(said.headers.items()))
 

@@ -16,6 +16,7 @@ from omniroute_addon.accounts.sessions import Bindings
 from omniroute_addon.config.governance import Quota
 from omniroute_addon.config.models import ORIGIN, Account, Snapshot
 from omniroute_addon.engine.entry import Door, Entry, breaker_keys, rates_of
+from omniroute_addon.engine.hedge import Paces
 from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.verdict import Verdict
 from omniroute_addon.routing.ask import Ask
@@ -46,6 +47,7 @@ class Standing:
         self.breakers = Breakers()
         self.limits = Limits()
         self.quotas = Quotas()
+        self.paces = Paces()
         self.money = money or Money(snapshot(), now())
         self._sessions = Bindings()
         self._uses: Counter[str] = Counter()

@@ -17,6 +17,12 @@ BYPASSED = "bypassed"
 REPLAYED = "replayed"
 """The outcome of a call that got the answer to another one; its ``route`` says how: ``cache.hit``, ``idempotency.…``."""
 
+RESUMED = "resumed"
+"""Begins the outcome of an attempt that has gone on with the answer of another."""
+
+CANCELLED = "cancelled"
+"""The outcome of an attempt that nobody waited for any more."""
+
 
 class Tape:
     """Bytes that went by, kept up to ``limit``; what came later is only counted."""
@@ -147,6 +153,10 @@ class ExchangeRecord:
             parts.append(f"{mark}{self.usage.input or 0}+{self.usage.output or 0} tok")
         if self.ended is not None:
             parts.append(f"{(self.ended - self.started) * 1000:.0f} ms")
+        if used is not None and any(one.outcome == CANCELLED for one in self.attempts):
+            parts.append("hedged")
+        if any(one.outcome.startswith(RESUMED) for one in self.attempts):
+            parts.append(RESUMED)
         if self.waited >= 0.1:
             parts.append(f"waited {self.waited:.1f} s")
         if self.outcome not in ("done", "running"):
