@@ -21,6 +21,7 @@ from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine import progress, verdicts
 from omniroute_addon.engine.call import SHUTDOWN, Call, ClientLeftError, Dial, Observer, Recorder, Sink
 from omniroute_addon.engine.encodings import UnknownEncodingError
+from omniroute_addon.engine.ending import Ending, send
 from omniroute_addon.engine.entry import Entry
 from omniroute_addon.engine.hedge import Race
 from omniroute_addon.engine.patience import patience, spent
@@ -41,7 +42,7 @@ from omniroute_addon.routing.ask import Ask
 from omniroute_addon.routing.candidate import Candidate
 from omniroute_addon.routing.plan import Plan
 from omniroute_addon.routing.state import BudgetBlock
-from translators import FORMATS, TranslationError, Unsupported, WireRequest, WireResponse, hub
+from translators import FORMATS, TranslationError, Unsupported, WireRequest, hub
 from translators.bridge import Bridge
 from translators.memory import Memory
 from translators.signatures import Trust
@@ -78,12 +79,9 @@ class Exchange:
         self._ask = ask or Ask(
             call.client, call.format, call.model, headers=call.wire.headers, operation=call.operation
         )
-        self._format = FORMATS[call.format]
         self._resume = Resume(call, plan, snapshot)
         able = call.streaming and call.operation == "generate"
         self._race = Race(standing.paces, snapshot.governance.combo_defaults.hedge, able=able)
-        self._failures: list[tuple[Candidate, hub.Failure]] = []
-        self._last_error: tuple[Candidate, WireResponse] | None = None
         self._returning: list[Candidate] = []
         """Where another call was finding out whether there is room; asked again when all others have failed."""
         self._others: list[Candidate] = []
@@ -104,6 +102,7 @@ class Exchange:
             session=plan.session,
             excluded=plan.excluded,
         )
+        self._ending = Ending(call, self.record, self._resume)
 
     async def run(self, sink: Sink) -> None:
         """Answer the call. Cancelling it (the client left) closes the upstream at once and keeps what was learned."""
@@ -112,7 +111,7 @@ class Exchange:
             await self._attempts(recorder)
         except asyncio.CancelledError as error:
             if SHUTDOWN in error.args and (not recorder.started or self._resume.waiting):
-                await self._refuse(recorder, hub.Failure("overloaded", STOPPED, 503))
+                await self._ending.refuse(recorder, hub.Failure("overloaded", STOPPED, 503))
                 return
             self._left_by_client()
             raise
@@ -125,7 +124,7 @@ class Exchange:
                 recorder.abort()
             else:
                 said = f"OmniRoute failed inside: {type(error).__name__}; see its log"
-                await self._send(recorder, self._format.render_error(hub.Failure("server", said, 502)))
+                await send(recorder, FORMATS[self.call.format].render_error(hub.Failure("server", said, 502)))
             raise
         finally:
             self.record.ended = time.time()
@@ -150,6 +149,7 @@ class Exchange:
             candidate = candidates[0]
             tries += 1
             self._others = [*candidates[1:], *self._returning]
+            self._ending.anew()
             attempt = partial(self._attempt, sink=sink, tries=tries, more=bool(self._others), unsigned=unsigned)
             verdict = await self._race.run(candidates, attempt, alone=self._resume.waiting)
             candidate = candidates[0]
@@ -165,14 +165,14 @@ class Exchange:
                     unsigned = True
                     continue
                 case "give-up":
-                    await self._give_up(sink)
+                    await self._ending.give_up(sink, candidate)
                     return
                 case _:
                     candidates = self._left(candidates, skip_target=verdict.action == "next-target")
                     if not candidates:
                         candidates, self._returning, self._hurry = self._returning, [], False
                     tries, unsigned = 0, False
-        await self._exhausted(sink)
+        await self._ending.exhausted(sink, self.plan, self._standing.health)
 
     def _left(self, candidates: Sequence[Candidate], *, skip_target: bool) -> list[Candidate]:
         """Whom to try after the first of ``candidates`` has failed: not what this failure has put to rest."""
@@ -215,7 +215,7 @@ class Exchange:
             self._returning.append(candidate)
         else:
             status = 429 if entry.kind == "rate_limit" else 503
-            self._failures.append((candidate, hub.Failure(entry.kind, entry.reason, status, retry_after=entry.wait)))
+            self._ending.failed(candidate, hub.Failure(entry.kind, entry.reason, status, retry_after=entry.wait))
             self.record.excluded += (f"{candidate.target}: {entry.reason}",)
         return None
 
@@ -223,12 +223,11 @@ class Exchange:
         self, candidate: Candidate, sink: Recorder, tries: int, *, more: bool, unsigned: bool = False
     ) -> Verdict | None:
         """One attempt; None when the client has been answered. ``unsigned``: the candidate has refused past reasoning."""
-        self._last_error = None
         upstream = self.call.format
         if candidate.provider is not None and not candidate.origin:
             upstream = candidate.provider.format
         if self.call.operation == "count" and upstream != self.call.format:
-            await self._estimate(sink)
+            await self._ending.estimate(sink)
             return None
         try:
             bridge, wire = self._rendered(candidate, upstream, "proven" if unsigned else "told")
@@ -297,7 +296,7 @@ class Exchange:
                             said = verdicts.dated(outcome.failure, time.time())
                             self._standing.learned(candidate, answer.status, answer.headers, said, time.time())
                         if outcome.kind == "status":
-                            self._last_error = (candidate, reading.error(candidate))
+                            self._ending.answered(candidate, reading.error(candidate))
                         return outcome
                     await self._race.claim(candidate, time.time() - attempt.started)
                     limit.reschedule(None)
@@ -342,13 +341,14 @@ class Exchange:
         )
         if candidate.origin and outcome.kind == "status" and outcome.status == 401:
             # The tool refreshes its own login when it sees its provider's 401; another target would hide it.
+            self._ending.failed(candidate, failure)
             return Verdict("give-up", "none", 0, "the tool's own login was refused", None)
         verdict = self._resume.instead(candidate, outcome, judge(outcome, self._snapshot.limits))
         again = candidate.place and once_more(verdict, tries, candidate.place.settings, self._snapshot.limits)
         if verdict.scope == "target":
             more = self._elsewhere(candidate)
         self._standing.failed(entry, candidate, again or verdict, failure, time.time(), more=more)
-        self._failures.append((candidate, failure))
+        self._ending.failed(candidate, failure)
         return again or verdict
 
     def _elsewhere(self, candidate: Candidate) -> bool:
@@ -411,56 +411,10 @@ class Exchange:
         self.record.excluded += (f"{candidate.target}: budget {block.name}: {block.words}",)
         self.record.decision = without_room(self.record.decision or {}, candidate, block)
         if block.on_exceed == "deny" and not self._race.running:
-            await self._refuse(sink, verdicts.denied(block, now))
+            await self._ending.refuse(sink, verdicts.denied(block, now))
             return None
-        self._failures.append((candidate, verdicts.left_out(block, now)))
+        self._ending.failed(candidate, verdicts.left_out(block, now))
         return Verdict("next-account", reason=block.words)
-
-    # ── answers of our own ──────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _give_up(self, sink: "Recorder") -> None:
-        """The upstream's own error, in the client's format."""
-        if self._resume.waiting:
-            await self._resume.give_up(sink, self.record)
-            return
-        if self._last_error is not None:
-            await self._send(sink, self._last_error[1])
-        else:
-            await self._send(sink, self._format.render_error(self._failures[-1][1]))
-        self.record.outcome = f"failed: {self._failures[-1][1].message}" if self._failures else "failed: refused"
-
-    async def _exhausted(self, sink: "Recorder") -> None:
-        if self.call.operation == "count":
-            await self._estimate(sink)
-            return
-        own = all(candidate.origin for candidate, _ in self._failures) and not self.plan.excluded
-        if own and self._last_error is not None:
-            await self._give_up(sink)
-            return
-        await self._refuse(sink, verdicts.exhausted(self.plan, self._failures, self._standing.health, time.time()))
-
-    async def _estimate(self, sink: "Recorder") -> None:
-        """Token counting for a target that has no such call: an estimate in the client's format."""
-        try:
-            request = self._format.parse_request(self.call.wire)
-        except TranslationError as error:
-            await self._refuse(sink, hub.Failure("invalid_request", str(error), error.status_hint))
-            return
-        await self._send(sink, verdicts.estimate(self.call.format, request))
-        self.record.outcome = "done"
-
-    async def _refuse(self, sink: "Recorder", failure: hub.Failure) -> None:
-        """An error of our own, in the client's format."""
-        if self._resume.waiting:
-            await self._resume.give_up(sink, self.record)
-            return
-        self.record.outcome = f"failed: {failure.message}"
-        await self._send(sink, self._format.render_error(failure))
-
-    async def _send(self, sink: "Recorder", response: WireResponse) -> None:
-        sink.start(response.status, [*response.headers.items(), ("content-length", str(len(response.body)))])
-        await sink.write(response.body)
-        sink.finish()
 
     # ── records ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

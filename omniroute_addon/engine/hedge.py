@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from math import ceil
 
 from omniroute_addon.config.combos import Hedge
-from omniroute_addon.engine.verdict import Verdict
+from omniroute_addon.engine.verdict import Action, Verdict
 from omniroute_addon.routing.candidate import Candidate
 
 SAMPLES = 100
@@ -24,6 +24,8 @@ LEAST = 20
 """Samples below which nothing is known."""
 TARGETS = 2000
 _SHARE = 0.95
+_STAYS: tuple[Action, ...] = ("wait", "retry", "retry-unsigned")
+"""Verdicts after which a candidate may be asked again."""
 
 type Attempt = Callable[[Candidate], Coroutine[None, None, Verdict | None]]
 
@@ -78,8 +80,8 @@ class Race:
     async def run(self, candidates: list[Candidate], attempt: Attempt, *, alone: bool = False) -> Verdict | None:
         """An attempt at the first of ``candidates``, and its verdict; None when the client has been answered.
 
-        ``alone``: nothing can go beside it. The list is brought up to date: the one that the verdict is on comes first,
-        and one that has failed beside it is gone.
+        ``alone``: nothing can go beside it. The list is brought up to date: the one that the verdict is on comes first;
+        one that has failed beside it is gone, unless it may be asked again.
         """
         first = candidates[0]
         after = wait_of(first, self._general, self._paces) if self._able and not (self._over or alone) else None
@@ -118,11 +120,14 @@ class Race:
         self._over = True
         quick = self._begin(second, attempt)
         await asyncio.wait({slow, quick})
-        if self._winner is quick:
+        if self._winner is slow:
+            return slow.result()
+        verdict = quick.result()
+        if self._winner is quick or (verdict is not None and verdict.action == "give-up"):
             candidates.remove(second)
             candidates.insert(0, second)
-            return quick.result()
-        if self._winner is None:
+            return verdict
+        if verdict is None or verdict.action not in _STAYS:
             candidates.remove(second)
         return slow.result()
 

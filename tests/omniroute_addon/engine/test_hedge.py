@@ -133,6 +133,44 @@ def test_when_both_fail_the_third_is_asked_and_there_is_no_second_hedge() -> Non
     scene(main, [stream(gate, faults.error_event("openai-chat"))], [refused, OTHER], "a/m, b/m, b/n, a/n", SOON)
 
 
+@pytest.mark.parametrize("fault", ["first", "second"])
+def test_when_both_fail_the_client_is_told_whose_fault_the_request_has(fault: str) -> None:
+    """In the words of the one that has said so, whichever was the last to fail."""
+    gate = Gate()
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        del one
+        task = asyncio.create_task(on.ask())
+        await two.asked.wait()
+        gate.open()
+        await task
+        assert (on.sink.status, b"max_tokens is odd" in on.sink.body) == (400, True)
+        assert "max_tokens is odd" in on.record.outcome
+        assert on.targets == ["a/m", "b/m"]
+
+    wrong = failure(faults.failure("openai-chat", 400, "invalid_request_error", "max_tokens is odd"))
+    broken = failure(faults.server_error("openai-chat"))
+    first, second = (wrong, broken) if fault == "first" else (broken, wrong)
+    scene(main, [Answer((gate, *first.parts))], [second], "a/m, b/m, b/n", more=SOON)
+
+
+def test_one_that_may_be_asked_again_stays_when_both_fail() -> None:
+    gate = Gate()
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        del one
+        task = asyncio.create_task(on.ask())
+        await two.asked.wait()
+        gate.open()
+        await task
+        assert text(on.sink.body) == "Other"
+        assert [attempt.account for attempt in on.record.attempts] == ["a-1", "b-1", "b-1"]
+
+    gone = failure(faults.failure("openai-chat", 404, "not_found_error", "no such model"))
+    again = "combo_defaults: {hedge: {after: 50ms}, retries: 1, retry_delay: 10ms}"
+    scene(main, [Answer((gate, *gone.parts))], [failure(faults.server_error("openai-chat")), OTHER], more=again)
+
+
 @pytest.mark.parametrize("reason", [SHUTDOWN, "left"])
 def test_who_leaves_closes_both(reason: str) -> None:
     async def main(on: Stage, one: Provider, two: Provider) -> None:
