@@ -227,7 +227,7 @@ class Inspect:
         else:
             shown.error = flow.Error(attempt.outcome)
         shown.comment = f"↳ attempt {attempt.number} of {exchange.id[:8]} · {attempt.target} · {attempt.outcome}"
-        if not attempt.used:
+        if attempt.failed:
             shown.marked = _MARK_FAILED
         shown.metadata[KEY] |= {
             "target": attempt.target,

@@ -37,7 +37,7 @@ from omniroute_addon.engine.verdict import Outcome, Verdict, judge, once_more
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.ledger.budgets import Reservation
 from omniroute_addon.ledger.decision import decision, without_room
-from omniroute_addon.ledger.record import CANCELLED
+from omniroute_addon.ledger.record import CANCELLED, OVERTAKEN
 from omniroute_addon.routing.ask import Ask
 from omniroute_addon.routing.candidate import Candidate
 from omniroute_addon.routing.plan import Plan
@@ -436,7 +436,7 @@ class Exchange:
         elif verdict is not None:
             attempt.outcome = f"{verdict.reason} → {verdict.action.replace('-', ' ')}"
         else:
-            attempt.outcome = CANCELLED
+            attempt.outcome = OVERTAKEN if self._race.overtaken else CANCELLED
         left = verdict is None and not attempt.used
         self._tell(self._standing.money.settle, held, attempt, self._ask, left=left)
         if verdict is not None and attempt.used:

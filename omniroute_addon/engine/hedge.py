@@ -77,6 +77,12 @@ class Race:
         """Two attempts are under way, and none of them may answer for both."""
         return len(self._tasks) > 1 and self._winner is None
 
+    @property
+    def overtaken(self) -> bool:
+        """The attempt that asks has lost the call to the other."""
+        mine = asyncio.current_task()
+        return mine in self._tasks and self._winner is not None and mine is not self._winner
+
     async def run(self, candidates: list[Candidate], attempt: Attempt, *, alone: bool = False) -> Verdict | None:
         """An attempt at the first of ``candidates``, and its verdict; None when the client has been answered.
 

@@ -13,7 +13,7 @@ from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine.call import Call, Recorder
 from omniroute_addon.engine.verdict import Outcome, OutcomeKind, Verdict
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
-from omniroute_addon.ledger.record import RESUMED
+from omniroute_addon.ledger.record import BROKE_OFF, RESUMED
 from omniroute_addon.routing.candidate import Candidate
 from omniroute_addon.routing.plan import Plan
 from translators import WireRequest, hub
@@ -111,7 +111,7 @@ class Resume:
     def outcome(self, verdict: Verdict | None) -> str:
         """Of an attempt of whose answer the client has got something."""
         word = RESUMED if self._past is not None else "used"
-        return word if verdict is None else f"{word} until it broke off: {verdict.reason}"
+        return word if verdict is None else f"{word} {BROKE_OFF}: {verdict.reason}"
 
     def keep(self, bridge: Bridge, attempt: AttemptRecord) -> None:
         """An attempt has ended that another may go on with."""

@@ -9,7 +9,8 @@ Asked at the start of every exchange of an answer, before anything is tried, in 
 4. Else the call goes out, and others may join it.
 
 What is kept is kept when its exchange has ended: only answers with a proper end and a reason for it, never an error, a
-refusal or a piece. See ``likeness`` for what is the same, ``flight`` for those who leave.
+refusal or a piece. What two targets have told together is no target's answer to the question: it is told again to the
+same errand only. See ``likeness`` for what is the same, ``flight`` for those who leave.
 """
 
 import asyncio
@@ -197,6 +198,7 @@ class Sharing:
         if (
             question is None
             or not rules.enabled
+            or exchange.record.resumed
             or len(body) > rules.max_answer
             or progress.HEADER in call.wire.headers
         ):

@@ -20,8 +20,14 @@ REPLAYED = "replayed"
 RESUMED = "resumed"
 """Begins the outcome of an attempt that has gone on with the answer of another."""
 
+BROKE_OFF = "until it broke off"
+"""Stands in the outcome of an attempt whose answer another was to go on with."""
+
 CANCELLED = "cancelled"
 """The outcome of an attempt that nobody waited for any more."""
+
+OVERTAKEN = "overtaken"
+"""The outcome of an attempt that was closed because another beside it was the first to say something."""
 
 
 class Tape:
@@ -92,6 +98,11 @@ class AttemptRecord:
     cost: Cost | None = None
     """Known when it has ended with an answer."""
 
+    @property
+    def failed(self) -> bool:
+        """It has not answered, or not to the end; nobody was just quicker."""
+        return self.outcome != OVERTAKEN and (not self.used or BROKE_OFF in self.outcome)
+
 
 @dataclass(slots=True)
 class ExchangeRecord:
@@ -134,6 +145,11 @@ class ExchangeRecord:
         return next((attempt for attempt in reversed(self.attempts) if attempt.used), None)
 
     @property
+    def resumed(self) -> bool:
+        """The answer comes from more than one target."""
+        return any(one.outcome.startswith(RESUMED) for one in self.attempts)
+
+    @property
     def ok(self) -> bool:
         return self.outcome in ("done", BYPASSED, REPLAYED)
 
@@ -153,9 +169,9 @@ class ExchangeRecord:
             parts.append(f"{mark}{self.usage.input or 0}+{self.usage.output or 0} tok")
         if self.ended is not None:
             parts.append(f"{(self.ended - self.started) * 1000:.0f} ms")
-        if used is not None and any(one.outcome == CANCELLED for one in self.attempts):
+        if any(one.outcome == OVERTAKEN for one in self.attempts):
             parts.append("hedged")
-        if any(one.outcome.startswith(RESUMED) for one in self.attempts):
+        if self.resumed:
             parts.append(RESUMED)
         if self.waited >= 0.1:
             parts.append(f"waited {self.waited:.1f} s")

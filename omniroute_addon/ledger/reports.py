@@ -19,6 +19,9 @@ from omniroute_addon.ledger.ledger import spending
 from omniroute_addon.ledger.record import REPLAYED
 from omniroute_addon.ledger.schema import readable
 
+_NO_FAILURES = "('running', 'interrupted', 'cancelled', 'overtaken')"
+"""Outcomes of attempts without a used answer that are nobody's fault."""
+
 GROUPS: Mapping[str, str] = {
     "provider": "coalesce(provider, 'unknown')",
     "model": "coalesce(model, 'unknown')",
@@ -29,7 +32,10 @@ GROUPS: Mapping[str, str] = {
     "combo": "coalesce(combo, '-')",
     "target": "target",
     "asked": "coalesce(asked, 'unknown')",
-    "outcome": "CASE WHEN used THEN 'used' WHEN outcome IN ('running', 'interrupted', 'cancelled') THEN outcome ELSE 'failed' END",
+    "outcome": (
+        "CASE WHEN outcome LIKE 'resumed%' THEN 'resumed' WHEN used THEN 'used' "
+        f"WHEN outcome IN {_NO_FAILURES} THEN outcome ELSE 'failed' END"
+    ),
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
     "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",
 }
@@ -76,8 +82,8 @@ class Selection:
     where: Mapping[str, str]
 
 
-_SUMS = """count(DISTINCT exchange), count(*),
-sum(NOT coalesce(used, 0) AND outcome NOT IN ('running', 'interrupted', 'cancelled')), sum(coalesce(input, 0)),
+_SUMS = f"""count(DISTINCT exchange), count(*),
+sum(NOT coalesce(used, 0) AND outcome NOT IN {_NO_FAILURES}), sum(coalesce(input, 0)),
 sum(coalesce(output, 0)), sum(coalesce(cache_read, 0)), sum(coalesce(cache_write, 0)), sum(coalesce(reasoning, 0)),
 sum(coalesce(micro, 0)), sum(coalesce(worth, 0)), sum(coalesce(cost_estimated, 0) AND coalesce(micro, 0) > 0),
 sum(coalesce(used, 0) AND micro IS NULL)"""
@@ -103,10 +109,10 @@ class Books:
         return found
 
     def latest(self, limit: int) -> list[dict[str, object]]:
-        """The last exchanges, newest first, with the target of each one's last attempt."""
+        """The last exchanges, newest first, each with the target whose answer was used, or else that of its last attempt."""
         cursor = self._connection.execute(
             """SELECT x.id, x.started, x.ended, x.client, x.model, x.route, x.combo, x.status, x.outcome, x.attempts,
-            (SELECT target FROM attempts WHERE exchange = x.id ORDER BY number DESC LIMIT 1) AS target,
+            (SELECT target FROM attempts WHERE exchange = x.id ORDER BY coalesce(used, 0) DESC, number DESC LIMIT 1) AS target,
             (SELECT sum(input) FROM attempts WHERE exchange = x.id) AS input,
             (SELECT sum(output) FROM attempts WHERE exchange = x.id) AS output,
             (SELECT sum(micro) FROM attempts WHERE exchange = x.id) AS micro

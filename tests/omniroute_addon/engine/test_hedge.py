@@ -42,7 +42,7 @@ def test_the_second_has_the_call_when_the_first_is_silent(silent: Answer) -> Non
         async with asyncio.timeout(1):
             await one.gone.wait()
         first, second = on.record.attempts
-        assert (first.outcome, first.used, second.outcome, second.used) == ("cancelled", False, "used", True)
+        assert (first.outcome, first.used, second.outcome, second.used) == ("overtaken", False, "used", True)
         assert None not in (first.cost, second.cost, first.ended)
         assert first.usage.estimated
         assert on.record.outcome == "done"
@@ -60,7 +60,7 @@ def test_the_loser_is_closed_at_once() -> None:
         began = time.monotonic()
         await one.gone.wait()
         assert time.monotonic() - began < 0.1
-        assert on.record.attempts[0].outcome == "cancelled"
+        assert on.record.attempts[0].outcome == "overtaken"
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -78,7 +78,7 @@ def test_the_first_keeps_the_call_when_it_is_the_first_to_say_something() -> Non
         await task
         await two.gone.wait()
         assert text(on.sink.body) == "Hello"
-        assert [attempt.outcome for attempt in on.record.attempts] == ["used", "cancelled"]
+        assert [attempt.outcome for attempt in on.record.attempts] == ["used", "overtaken"]
 
     scene(main, [stream(gate, *CHAT)], [stream(HOLD)], more=SOON)
 
@@ -172,18 +172,41 @@ def test_one_that_may_be_asked_again_stays_when_both_fail() -> None:
 
 
 @pytest.mark.parametrize("reason", [SHUTDOWN, "left"])
-def test_who_leaves_closes_both(reason: str) -> None:
+def test_who_leaves_closes_both_at_once(reason: str) -> None:
     async def main(on: Stage, one: Provider, two: Provider) -> None:
         task = asyncio.create_task(on.ask())
         await two.asked.wait()
+        began = time.monotonic()
         task.cancel(reason)
         await asyncio.gather(task, return_exceptions=True)
         await one.gone.wait()
         await two.gone.wait()
+        assert time.monotonic() - began < 0.1
         assert on.sink.status == (529 if reason == SHUTDOWN else None)
         assert [attempt.outcome for attempt in on.record.attempts] == ["cancelled", "cancelled"]
+        assert (on.standing.in_flight("a/m"), on.standing.in_flight("b/m")) == (0, 0)
 
     scene(main, [stream(HOLD)], [stream(HOLD)], more=SOON)
+
+
+@pytest.mark.parametrize("winner", ["first", "second"])
+def test_who_leaves_in_the_answer_closes_it(winner: str) -> None:
+    begun = stream(*CHAT[:2], HOLD)
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        task = asyncio.create_task(on.ask())
+        await (two if winner == "second" else one).asked.wait()
+        while not on.sink.body:
+            await on.sink.wrote.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await (two if winner == "second" else one).gone.wait()
+        assert on.record.outcome == "client left"
+        assert [attempt.outcome for attempt in on.record.attempts if attempt.used] == ["used"]
+        assert (on.standing.in_flight("a/m"), on.standing.in_flight("b/m")) == (0, 0)
+
+    rules = SOON if winner == "second" else LATE
+    scene(main, [stream(HOLD) if winner == "second" else begun], [begun], more=rules)
 
 
 def test_a_proxy_that_stops_ends_the_winners_stream_in_an_error() -> None:
@@ -210,6 +233,44 @@ def test_a_winner_that_breaks_off_is_gone_on_with_by_the_one_it_has_beaten() -> 
     rest = stream(*answers.events("openai-chat", answers.Answer(pieces=("lo",)), "m"))
     both = "combo_defaults: {hedge: {after: 50ms}, on_midstream_failure: resume}"
     scene(main, [stream(HOLD), rest], [stream(*CHAT[:2], end=False)], more=both)
+
+
+BUDGET = "\nbudgets: [{name: cap, daily: 1, on_exceed: %s}]"
+
+
+def test_both_are_held_and_paid_for() -> None:
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        task = asyncio.create_task(on.ask())
+        await two.asked.wait()
+        (bucket,) = on.standing.money.budgets.buckets(time.time())
+        assert bucket.reserved == sum(attempt.reserved for attempt in on.record.attempts)
+        assert all(attempt.reserved for attempt in on.record.attempts)
+        await task
+        await one.gone.wait()
+        costs = [attempt.cost for attempt in on.record.attempts]
+        assert [cost is not None and cost.estimated for cost in costs] == [True, False]
+        (bucket,) = on.standing.money.budgets.buckets(time.time())
+        assert (bucket.reserved, bucket.spent) == (0, sum(cost.micro or 0 for cost in costs if cost is not None))
+
+    scene(main, [stream(HOLD)], [OTHER], more=SOON + BUDGET % "fallback")
+
+
+@pytest.mark.parametrize("on_exceed", ["fallback", "deny"])
+def test_a_budget_with_room_for_one_lets_the_first_go_on_alone(on_exceed: str) -> None:
+    gate = Gate()
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        task = asyncio.create_task(on.ask())
+        await one.asked.wait()
+        with pytest.raises(TimeoutError):  # by then the second would have been asked
+            await asyncio.wait_for(two.asked.wait(), 0.3)
+        gate.open()
+        await task
+        assert (text(on.sink.body), on.record.outcome, two.received) == ("Hello", "done", [])
+        assert "budget cap" in on.record.excluded[0]
+
+    room = BUDGET.replace("daily: 1,", "daily: 0.05,")
+    scene(main, [stream(gate, *CHAT)], [OTHER], more=SOON + room % on_exceed)
 
 
 def test_a_targets_own_time_goes_before_its_combos() -> None:

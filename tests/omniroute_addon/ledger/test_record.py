@@ -1,5 +1,7 @@
 """What is kept of an exchange."""
 
+import pytest
+
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.record import Tape
 from translators.hub import Usage
@@ -75,3 +77,23 @@ def test_an_answer_given_again_says_how_and_what_it_saved() -> None:
     record = exchange(outcome="replayed", route="cache.hit", saved=12_300)
     assert (record.summary(), record.ok) == ("cache.hit · answered here · saved $0.0123", True)
     assert exchange(outcome="replayed", route="idempotency.again").summary() == "idempotency.again · answered here"
+
+
+@pytest.mark.parametrize(
+    "outcome, used, failed, word",
+    [
+        ("used", True, False, ""),
+        ("overtaken", False, False, "hedged"),
+        ("resumed", True, False, "resumed"),
+        ("resumed until it broke off: broke off", True, True, "resumed"),
+        ("used until it broke off: 500 server", True, True, ""),
+        ("500 server → next target", False, True, ""),
+    ],
+)
+def test_what_two_attempts_were_for_is_told(outcome: str, word: str, *, used: bool, failed: bool) -> None:
+    one = attempt(used=used)
+    one.outcome = outcome
+    record = exchange(one, attempt("local/q", used=True), outcome="done")
+    assert one.failed == failed
+    assert record.summary() == f"premium → local/q · 2 tries{f' · {word}' if word else ''}"
+    assert record.resumed == (word == "resumed")

@@ -158,3 +158,24 @@ def test_answers_given_again_are_told_with_what_they_saved(path: Path) -> None:
     with books(path) as found:
         assert found.replayed(0, NOW) == {"cache.hit": (2, 700), "idempotency.joined": (1, 0)}
         assert found.replayed(0, NOW - 55) == {}
+
+
+def test_a_hedge_is_no_failure_and_the_call_is_of_the_target_that_answered(tmp_path: Path) -> None:
+    path = tmp_path / "hedged.db"
+    connection = connect(path)
+    call = {"started": NOW - 60, "client": "claude-code", "ended": NOW}
+    tried = {**call, "exchange": "x1", "micro": 5}
+    write(
+        connection,
+        [
+            ("exchange", {**call, "id": "x1", "outcome": "done", "attempts": 3}),
+            ("attempt", {**tried, "id": "a1", "number": 1, "target": "one/m", "used": True, "outcome": "used"}),
+            ("attempt", {**tried, "id": "a2", "number": 2, "target": "two/m", "outcome": "overtaken"}),
+        ],
+    )
+    connection.close()
+    with books(path) as found:
+        (line,) = found.sums(ALL)
+        assert (line.attempts, line.failed, line.micro) == (2, 0, 10)
+        assert [one["target"] for one in found.latest(1)] == ["one/m"]
+        assert [line.group for line in found.sums(ALL, ["outcome"])] == [("overtaken",), ("used",)]
