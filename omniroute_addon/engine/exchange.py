@@ -259,6 +259,7 @@ class Exchange:
                 return verdict
             finally:
                 self._standing.ended(candidate, bridge.usage)
+                self._race.ended(candidate, time.time() - attempt.started)
                 self._end(attempt, bridge, verdict, held)
 
     def _rendered(self, candidate: Candidate, upstream: str, trust: Trust) -> tuple[Bridge, WireRequest]:

@@ -69,7 +69,7 @@ class Race:
         self._general = general
         self._able = able
         self._over = False
-        self._tasks: dict[asyncio.Task[Verdict | None], tuple[Candidate, float]] = {}
+        self._tasks: set[asyncio.Task[Verdict | None]] = set()
         self._winner: asyncio.Task[Verdict | None] | None = None
 
     @property
@@ -112,9 +112,14 @@ class Race:
         if self._winner is not None:
             await asyncio.Future()
         self._winner = mine
-        for task, (other, began) in self._tasks.items():
-            if task is not mine and task.cancel():
-                self._paces.note(other.target_key, asyncio.get_running_loop().time() - began)
+        for task in self._tasks:
+            if task is not mine:
+                task.cancel()
+
+    def ended(self, candidate: Candidate, seconds: float) -> None:
+        """An attempt is over. One that was overtaken would have taken longer than that; in a queue it was not asked."""
+        if self.overtaken:
+            self._paces.note(candidate.target_key, seconds)
 
     async def _hedged(
         self, candidates: list[Candidate], second: Candidate, attempt: Attempt, after: float
@@ -139,7 +144,7 @@ class Race:
 
     def _begin(self, candidate: Candidate, attempt: Attempt) -> asyncio.Task[Verdict | None]:
         task = asyncio.create_task(attempt(candidate))
-        self._tasks[task] = candidate, asyncio.get_running_loop().time()
+        self._tasks.add(task)
         return task
 
     async def _stopped(self, error: asyncio.CancelledError) -> Verdict | None:

@@ -9,7 +9,7 @@ import pytest
 from omniroute_addon.config.combos import Hedge
 from omniroute_addon.engine.call import SHUTDOWN
 from omniroute_addon.engine.hedge import LEAST, TARGETS, Paces
-from tests.omniroute_addon.engine.stage import CHAT, HELLO, WHOLE, Stage, claude, failure, scene
+from tests.omniroute_addon.engine.stage import CHAT, HELLO, WHOLE, Collected, Stage, claude, failure, scene
 from tests.omniroute_addon.loopback import HOLD, Answer, Gate, Provider, stream
 from tests.omniroute_addon.loopback import json as whole
 from tests.servers import answers, faults
@@ -304,6 +304,33 @@ def test_p95_of_what_the_target_has_shown_begins_the_second() -> None:
 
     answered = [stream(*CHAT)] * LEAST
     scene(main, [*answered, stream(HOLD)], [OTHER], more="combo_defaults: {hedge: {after: p95}}")
+
+
+def test_one_that_was_overtaken_counts_as_slow_for_its_next_calls() -> None:
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        del one, two
+        for _ in range(LEAST):
+            await on.ask()
+        pace = on.standing.paces.p95("a/m")
+        assert pace is not None
+        assert pace >= 0.05
+
+    scene(main, [stream(HOLD)] * LEAST, [OTHER], more=SOON)
+
+
+def test_one_that_waits_for_its_place_is_not_called_slow() -> None:
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        del two
+        held = asyncio.create_task(on.exchange(claude()).run(Collected()))
+        await one.asked.wait()
+        for _ in range(LEAST):
+            assert text((await on.ask()).body) == "Other"
+        assert on.standing.paces.p95("a/m") is None
+        held.cancel()
+        await asyncio.gather(held, return_exceptions=True)
+
+    rules = SOON.replace("hedge:", "concurrency: 1, hedge:")
+    scene(main, [stream(*CHAT[:2], HOLD)], [OTHER], more=rules)
 
 
 @pytest.mark.parametrize("after", [0, "0s", "p50", "soon"])
