@@ -151,7 +151,7 @@ class Exchange:
             self._others = [*candidates[1:], *self._returning]
             self._ending.anew()
             attempt = partial(self._attempt, sink=sink, tries=tries, more=bool(self._others), unsigned=unsigned)
-            verdict = await self._race.run(candidates, attempt, alone=self._resume.waiting)
+            verdict = await self._race.run(candidates, attempt, self._may_hedge)
             candidate = candidates[0]
             if verdict is None:
                 return
@@ -173,6 +173,10 @@ class Exchange:
                         candidates, self._returning, self._hurry = self._returning, [], False
                     tries, unsigned = 0, False
         await self._ending.exhausted(sink, self.plan, self._standing.health)
+
+    def _may_hedge(self, candidate: Candidate) -> bool:
+        """Not in the open stream of an answer that is gone on with, and only as often as the combo allows."""
+        return not self._resume.waiting and not spent(candidate, self.record, time.time())
 
     def _left(self, candidates: Sequence[Candidate], *, skip_target: bool) -> list[Candidate]:
         """Whom to try after the first of ``candidates`` has failed: not what this failure has put to rest."""

@@ -83,20 +83,22 @@ class Race:
         mine = asyncio.current_task()
         return mine in self._tasks and self._winner is not None and mine is not self._winner
 
-    async def run(self, candidates: list[Candidate], attempt: Attempt, *, alone: bool = False) -> Verdict | None:
+    async def run(
+        self, candidates: list[Candidate], attempt: Attempt, beside: Callable[[Candidate], bool]
+    ) -> Verdict | None:
         """An attempt at the first of ``candidates``, and its verdict; None when the client has been answered.
 
-        ``alone``: nothing can go beside it. The list is brought up to date: the one that the verdict is on comes first;
+        ``beside``: whether one may begin now at that candidate, too. The list is brought up to date: the one that the verdict is on comes first;
         one that has failed beside it is gone, unless it may be asked again.
         """
         first = candidates[0]
-        after = wait_of(first, self._general, self._paces) if self._able and not (self._over or alone) else None
+        after = wait_of(first, self._general, self._paces) if self._able and not self._over else None
         second = next((one for one in candidates if one.target_key != first.target_key), None)
         if after is None or second is None:
             return await attempt(first)
         self._winner = None
         try:
-            return await self._hedged(candidates, second, attempt, after)
+            return await self._hedged(candidates, second, attempt, after, beside)
         except asyncio.CancelledError as error:
             return await self._stopped(error)
         finally:
@@ -122,11 +124,16 @@ class Race:
             self._paces.note(candidate.target_key, seconds)
 
     async def _hedged(
-        self, candidates: list[Candidate], second: Candidate, attempt: Attempt, after: float
+        self,
+        candidates: list[Candidate],
+        second: Candidate,
+        attempt: Attempt,
+        after: float,
+        beside: Callable[[Candidate], bool],
     ) -> Verdict | None:
         slow = self._begin(candidates[0], attempt)
         await asyncio.wait({slow}, timeout=after)
-        if slow.done() or self._winner is not None:
+        if slow.done() or self._winner is not None or not beside(second):
             return await slow
         self._over = True
         quick = self._begin(second, attempt)

@@ -101,6 +101,27 @@ def test_no_second_attempt_before_its_time_or_for_a_whole_answer_or_without_the_
     scene(late, [slow], [OTHER], more=LATE)
 
 
+@pytest.mark.parametrize("limit", ["max_attempts: 1", "max_time: 200ms"])
+def test_a_second_attempt_counts_for_the_combos_limits(limit: str) -> None:
+    gate = Gate()
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        task = asyncio.create_task(on.ask())
+        await one.asked.wait()
+        with pytest.raises(TimeoutError):  # by then the second would have been asked
+            await asyncio.wait_for(two.asked.wait(), 0.6)
+        gate.open()
+        await task
+        assert (text(on.sink.body), on.targets) == ("Hello", ["a/m"])
+
+    scene(
+        main,
+        [stream(gate, *CHAT)],
+        [OTHER],
+        more=SOON.replace("hedge: {after: 50ms}", f"{limit}, hedge: {{after: 300ms}}"),
+    )
+
+
 def test_one_that_fails_leaves_the_call_to_the_other() -> None:
     gate = Gate()
 
