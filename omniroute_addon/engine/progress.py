@@ -35,7 +35,7 @@ def rest(reading: Reading, call: Call, rules: Shaping) -> AsyncGenerator[bytes]:
     wanted = rules.progress and call.gateway and call.wire.headers.get(HEADER, "").strip().lower() == "true"
     if not wanted or not reading.bridge.streaming or reading.mute or call.format not in _FORMATS:
         return reading.rest()
-    return with_progress(reading.rest(), b"".join(reading.held))
+    return with_progress(reading.rest(), b"".join(reading.held), whole=lambda: reading.bridge.failure is None)
 
 
 async def with_progress(
@@ -43,8 +43,12 @@ async def with_progress(
     held: bytes,
     every: float = EVERY,
     now: Callable[[], float] = time.monotonic,
+    whole: Callable[[], bool] = lambda: True,
 ) -> AsyncGenerator[bytes]:
-    """``chunks``, with an event every so many seconds, only ever between two events. ``held``: what came before."""
+    """``chunks``, with an event every so many seconds, only ever between two events. ``held``: what came before.
+
+    ``whole``: asked at the end, whether it is one; an answer that failed may be gone on with.
+    """
     began = now()
     due = began + every
     tokens, end = len(_EVENT.findall(held)), held[-4:]
@@ -74,7 +78,7 @@ async def with_progress(
                 due = now() + every
                 yield event(done=False)
         await pump  # raises what has ended the stream
-        if _between(end):
+        if _between(end) and whole():
             yield event(done=True)
     finally:
         pump.cancel()

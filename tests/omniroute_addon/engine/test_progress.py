@@ -47,6 +47,10 @@ def test_without_any_delay_only_the_end_is_told() -> None:
     assert (last["tokens_generated"], last["done"]) == (2, True)
 
 
+def test_an_answer_that_failed_is_not_done() -> None:
+    assert progress(asyncio.run(collect(with_progress(pieces(ONE), b"", every=60, whole=lambda: False)))) == []
+
+
 def test_what_was_held_counts() -> None:
     [last] = progress(asyncio.run(collect(with_progress(pieces(TWO), ONE * 3, every=60))))
     assert last["tokens_generated"] == 4

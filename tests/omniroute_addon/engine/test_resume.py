@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from omniroute_addon.engine.call import SHUTDOWN
-from tests.omniroute_addon.engine.stage import CHAT, CLAUDE, HELLO, Stage, claude, failure, scene
-from tests.omniroute_addon.loopback import HOLD, Answer, Provider, stream
+from omniroute_addon.engine.progress import HEADER
+from tests.omniroute_addon.engine.stage import CHAT, CLAUDE, CLIENT_HEADERS, HELLO, Stage, claude, failure, scene
+from tests.omniroute_addon.loopback import HOLD, Answer, Gate, Provider, stream
 from tests.omniroute_addon.loopback import json as whole
 from tests.servers import answers, faults
 from tests.servers.answers import Call
@@ -26,7 +28,7 @@ def begun(target: str) -> Answer:
 
 def text(body: bytes) -> str:
     lines = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
-    return "".join(one["delta"].get("text", "") for one in lines if one["type"] == "content_block_delta")
+    return "".join(one["delta"].get("text", "") for one in lines if one.get("type") == "content_block_delta")
 
 
 def types(body: bytes) -> list[str]:
@@ -68,6 +70,25 @@ def test_both_calls_are_in_the_books_and_the_client_is_told_the_sum() -> None:
         assert "resumed" in on.record.summary()
 
     scene(main, [begun("a")], [REST], "a/m, b/m", RESUME + "\nprices: {'m': {input: 1, output: 2}}")
+
+
+def test_progress_is_done_once_at_the_end() -> None:
+    gate = Gate()
+
+    async def main(on: Stage, one: Provider, two: Provider) -> None:
+        del two
+        call = claude(headers=(*CLIENT_HEADERS, (HEADER, "true")))
+        task = asyncio.create_task(on.ask(replace(call, gateway=True)))
+        await one.asked.wait()
+        await on.sink.wrote.wait()
+        gate.open()
+        got = await task
+        assert text(got.body) == "Hello you"
+        assert got.body.count(b'"done":true') == 1
+        assert types(got.body)[-2:] == ["message_stop", "progress"]
+
+    broken = stream(*CHAT[:2], gate, faults.error_event("openai-chat"))
+    scene(main, [broken], [REST], "a/m, b/m", RESUME + "\nshaping: {progress: true}")
 
 
 @pytest.mark.parametrize(
