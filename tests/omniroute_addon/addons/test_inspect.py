@@ -63,6 +63,20 @@ def test_the_comment_and_the_marker_say_how_it_went() -> None:
     scene(main, BAD, loopback.stream(*CHAT), targets="c/m, a/m")
 
 
+def test_a_hedge_is_marked_as_one_and_is_no_failure() -> None:
+    async def main(on: Proxied) -> None:
+        asked = await finished(on)
+        assert (" · 2 tries" in asked.comment, " · hedged · " in asked.comment) == (True, True)
+        assert asked.marked == ":arrows_counterclockwise:"
+        slow, quick = shown(on)[1:]
+        assert slow.comment.endswith("c/m · overtaken")
+        assert quick.comment.endswith("a/m · used")
+        assert (slow.marked, quick.marked) == ("", "")
+
+    targets = "{target: c/m, hedge: {after: 50ms}}, a/m"
+    scene(main, loopback.stream(loopback.HOLD), loopback.stream(*CHAT), targets=targets)
+
+
 def test_the_answer_is_shown_as_the_client_got_it() -> None:
     async def main(on: Proxied) -> None:
         asked = await finished(on)
