@@ -11,6 +11,8 @@ from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
+from omniroute_addon.addons import contract
+
 HEAD = 1 << 20
 """Bytes of a request line and its headers."""
 _SAID = b"the headers are too long\n"
@@ -23,9 +25,9 @@ type _Read = Callable[[Http1Server, events.ConnectionEvent], Generator[commands.
 
 
 def bound() -> None:
-    """For every connection from now on. Safe to repeat."""
+    """For every connection from now on, if mitmproxy is the one that this was made for. Safe to repeat."""
     waits: _Read = Http1Server.read_headers
-    if getattr(waits, "bounded", False):
+    if getattr(waits, "bounded", False) or not contract.HEADS.holds():
         return
 
     def read_headers(self: Http1Server, event: events.ConnectionEvent) -> Generator[commands.Command, Any, None]:
