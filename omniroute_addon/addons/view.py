@@ -42,8 +42,9 @@ def exposed(shown: flow.Flow) -> bool:
 
 
 def redacted(headers: http.Headers) -> http.Headers:
-    """The same headers, the values of secrets replaced."""
+    """The same headers, the values of secrets replaced; themselves when there are none to replace."""
     hidden = header_rules.REDACTED.encode()
-    return http.Headers(
-        [(name, hidden if header_rules.is_secret(name.decode("latin-1")) else value) for name, value in headers.fields]
+    shown = tuple(
+        (name, hidden if header_rules.is_secret(name.decode("latin-1")) else value) for name, value in headers.fields
     )
+    return headers if shown == headers.fields else http.Headers(shown)

@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -45,6 +46,7 @@ _SAME_FORMAT = frozenset(
 _OF_ERROR = frozenset(["content-type", "retry-after", "retry-after-ms", "x-should-retry"])
 
 
+@lru_cache(1024)
 def is_secret(name: str) -> bool:
     return bool(_SECRET.search(name)) and not _NOT_SECRET.search(name)
 

@@ -1,0 +1,58 @@
+"""mitmproxy's smallest parts, which every call uses dozens of times, with the same results for less work.
+
+``install`` replaces methods of mitmproxy's classes; only where it is the mitmproxy that they were written for
+(``contract``). A message's field types are looked up once for each set of types, and a header is found without making
+the lower-case form of each name in three calls.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from mitmproxy import http
+
+_CHECK = http.MessageData.__post_init__
+_SOUND: set[tuple[type, ...]] = set()
+
+
+def install() -> None:
+    """Safe to repeat."""
+    http.MessageData.__post_init__ = _check  # type: ignore[method-assign]
+    http.Headers.get_all = _get_all  # type: ignore[method-assign]
+    http.Headers.get = _get  # type: ignore[method-assign,assignment]
+    http.Headers.__contains__ = _contains  # type: ignore[method-assign]
+
+
+def _check(self: http.MessageData) -> None:
+    shape = (type(self), *map(type, vars(self).values()))
+    if shape not in _SOUND:
+        _CHECK(self)
+        _SOUND.add(shape)
+
+
+@lru_cache(1024)
+def _lower(name: str | bytes) -> bytes:
+    return (name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name).lower()
+
+
+def _get_all(self: http.Headers, name: str | bytes) -> list[str]:
+    wanted = _lower(name)
+    size = len(wanted)
+    return [
+        value.decode("utf-8", "surrogateescape")
+        for key, value in self.fields
+        if len(key) == size and key.lower() == wanted
+    ]
+
+
+def _get[T](self: http.Headers, key: str | bytes, default: T | None = None) -> str | T | None:
+    found = self.get_all(key)
+    return ", ".join(found) if found else default
+
+
+def _contains(self: Mapping[str, str], key: object) -> bool:
+    assert isinstance(self, http.Headers)
+    if not isinstance(key, str | bytes):
+        return False
+    wanted = _lower(key)
+    size = len(wanted)
+    return any(len(name) == size and name.lower() == wanted for name, _ in self.fields)
