@@ -61,6 +61,23 @@ def test_the_request_is_sent_with_its_headers_and_no_others() -> None:
     asked(loopback.answer(200, b""), main)
 
 
+@pytest.mark.parametrize("target", ['/v1/%41%7e%2f..%2F?a=%20b+c%2B&d={"e"}|&a=%zz', "/v1/m:generate?key=a/b?c"])
+def test_the_address_is_sent_as_it_was_written(target: str) -> None:
+    async def main(upstreams: Upstreams, provider: Provider) -> None:
+        await read(await upstreams.open(post(provider.url + target), connect=20, idle=20))
+        assert provider.last.target == target
+
+    asked(loopback.answer(200, b""), main)
+
+
+def test_what_no_address_may_carry_is_escaped() -> None:
+    async def main(upstreams: Upstreams, provider: Provider) -> None:
+        await read(await upstreams.open(post(f"{provider.url}/caf\xe9 noir?x=y"), connect=20, idle=20))
+        assert provider.last.target == "/caf%C3%A9%20noir?x=y"
+
+    asked(loopback.answer(200, b""), main)
+
+
 def test_the_answer_keeps_its_headers_apart_and_its_bytes_encoded() -> None:
     async def main(upstreams: Upstreams, provider: Provider) -> None:
         answer = await upstreams.open(post(provider.url), connect=20, idle=20)
@@ -265,7 +282,7 @@ def test_an_address_that_is_none_is_an_error_without_its_credentials(url: str) -
 def test_upstream_certificates_are_verified() -> None:
     async def main() -> None:
         upstreams = Upstreams()
-        context = upstreams._transport.ssl_context
+        context = upstreams._context
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
         await upstreams.aclose()
 
