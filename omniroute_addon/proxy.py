@@ -24,10 +24,11 @@ from mitmproxy.addons import (
     intercept,
     mapremote,
     next_layer,
-    proxyserver,
     readfile,
     tlsconfig,
 )
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy import server
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tools.web import app, webaddons
 from mitmproxy.tools.web.master import WebMaster
@@ -38,6 +39,7 @@ from omniroute_addon.addons import heads
 from omniroute_addon.addons.gate import GATEWAY_HOST
 from omniroute_addon.addons.lifecycle import OmniRoute
 from omniroute_addon.addons.page import WideComments
+from omniroute_addon.addons.server import Listener
 from omniroute_addon.addons.shortage import Shortage
 from omniroute_addon.addons.view import RedactedView
 from omniroute_addon.config import Snapshot, load
@@ -83,7 +85,7 @@ class Headless(master.Master):
         super().__init__(opts, with_termlog=True)
         self.addons.add(
             core.Core(),
-            proxyserver.Proxyserver(),
+            Listener(omniroute, self.addons),
             next_layer.NextLayer(),
             mapremote.MapRemote(),
             tlsconfig.TlsConfig(),
@@ -107,7 +109,8 @@ class Web(WebMaster):
         self.events.sig_add.connect(self._sig_events_add)
         self.events.sig_refresh.connect(self._sig_events_refresh)
         self.options.changed.connect(self._sig_options_update)
-        self.addons.add(*stock.default_addons())
+        listener = Listener(omniroute, self.addons)
+        self.addons.add(*(listener if isinstance(one, Proxyserver) else one for one in stock.default_addons()))
         self.addons.add(
             webaddons.WebAddon(),
             webaddons.WebAuth(),
@@ -181,6 +184,9 @@ async def _serve(
         opts.set(*settings)
     except exceptions.OptionsError as error:
         raise ValueError(f"--set: {error}") from error
+    if not wants_web and opts.termlog_verbosity in ("alert", "error", "warn"):
+        # A record that nobody will print is not made: mitmproxy's server tells of every connection and stream.
+        logging.getLogger(server.__name__).setLevel(logging.WARNING)
     _on_signals(chosen, omniroute)
     heads.bound()
     chosen.addons.add(Shortage(), Announcement(on_ready))

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from http.client import responses as reasons
+from typing import Protocol
 
 from tornado.httpserver import HTTPServer
 from tornado.httputil import (
@@ -37,6 +38,12 @@ PORTS = 24
 """24 × 5 connections carry the 100 streams that mitmproxy allows an HTTP/2 client."""
 
 type Runner = Callable[[Sink], Awaitable[None]]
+
+
+class RelaySink(Sink, Protocol):
+    """A sink that knows whether it has got the answer's end."""
+
+    ended: bool
 
 
 class Relay(HTTPServerConnectionDelegate):
@@ -86,14 +93,22 @@ class Relay(HTTPServerConnectionDelegate):
         request_conn.stream.set_nodelay(True)  # type: ignore[attr-defined]  # HTTP1Connection has it
         return _Request(self, request_conn)
 
-    def accept(self, headers: HTTPHeaders, connection: HTTPConnection) -> asyncio.Task[None] | None:
-        """The task that answers this request; None for a stranger."""
-        if not hmac.compare_digest(headers.get(SECRET_HEADER, "").encode(), self.secret.encode()):
+    def reached_directly(self) -> None:
+        """Flows come without a socket from now on (replays do not): one address is enough."""
+        self.ports = self.ports[:1]
+
+    def is_at(self, address: tuple[str, int]) -> bool:
+        """Whether this is one of the relay's own addresses."""
+        return address[0] == "127.0.0.1" and address[1] in self.ports
+
+    def answer(self, secret: str, exchange_id: str, sink: RelaySink) -> asyncio.Task[None] | None:
+        """The task that answers the exchange's request into ``sink``; None for a stranger."""
+        if not hmac.compare_digest(secret.encode(), self.secret.encode()):
             return None
-        run = self._waiting.pop(headers.get(EXCHANGE_HEADER, ""), None)
+        run = self._waiting.pop(exchange_id, None)
         if run is None:
             return None
-        task = asyncio.get_running_loop().create_task(_serve(run, connection))
+        task = asyncio.get_running_loop().create_task(_serve(run, sink))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
@@ -113,7 +128,8 @@ class _Request(HTTPMessageDelegate):
         return None
 
     def finish(self) -> None:
-        self._task = self._relay.accept(self._headers, self._connection)
+        secret, ticket = self._headers.get(SECRET_HEADER, ""), self._headers.get(EXCHANGE_HEADER, "")
+        self._task = self._relay.answer(secret, ticket, _ConnectionSink(self._connection))
         if self._task is None:
             head = ResponseStartLine("HTTP/1.1", 404, "Not Found")
             self._connection.write_headers(head, HTTPHeaders({"content-length": "0"}))
@@ -129,8 +145,7 @@ class _Request(HTTPMessageDelegate):
             self._task.cancel()
 
 
-async def _serve(run: Runner, connection: HTTPConnection) -> None:
-    sink = _ConnectionSink(connection)
+async def _serve(run: Runner, sink: RelaySink) -> None:
     try:
         await run(sink)
     except ClientLeftError:

@@ -100,7 +100,7 @@ def running(
     watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.start()
     try:
-        ready = next((line for line in process.stdout if line.startswith("ready ")), None)
+        ready = _ready(process.stdout, log)
     finally:
         watchdog.cancel()
     if ready is None:
@@ -122,6 +122,16 @@ def running(
             process.wait()
         drain.join()
         process.stdout.close()
+
+
+def _ready(output: TextIO, log: Path) -> str | None:
+    """The ready line; what is said before it goes to the log."""
+    with log.open("a") as file:
+        for line in output:
+            if line.startswith("ready "):
+                return line
+            file.write(line)
+    return None
 
 
 def _drain(output: TextIO, log: Path) -> None:

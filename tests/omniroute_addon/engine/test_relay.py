@@ -346,3 +346,15 @@ def test_a_stopped_relay_takes_no_connections_and_may_be_stopped_again() -> None
             await asyncio.open_connection("127.0.0.1", relay.ports[0])
 
     scene(main)
+
+
+def test_flows_that_come_without_a_socket_need_one_address_only() -> None:
+    async def main(relay: Relay, _: Client) -> None:
+        first, *others = relay.ports
+        assert all(relay.is_at(("127.0.0.1", port)) for port in (first, *others))
+        relay.reached_directly()
+        assert relay.ports == (first,)
+        assert relay.is_at(("127.0.0.1", first))
+        assert not relay.is_at(("10.0.0.1", first))
+
+    scene(main)
