@@ -13,6 +13,7 @@ from rich.table import Table
 from tests.benchmarks import planner, proxies, translators
 from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
+from tests.benchmarks.report import write
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, SUBJECTS, TRANSLATED
 from tests.benchmarks.translators import EVENTS_TARGET, LISTENER_TARGET, REQUEST_TARGET, Figures
 
@@ -31,7 +32,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
 ) -> None:
-    """Measure on loopback; takes less than four minutes with three rounds."""
+    """Measure on loopback; takes about eight minutes with three rounds, and writes docs/performance.md."""
     with _progress.status("starting") as status:
 
         def tell(what: str) -> None:
@@ -52,6 +53,7 @@ def main(
         return
     if rows:
         _show_proxies(rows)
+        write(rows)
     if figures:
         _show_translators(figures)
     if plans:

@@ -14,9 +14,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+import h2.config
+import h2.connection
+import h2.events
 import orjson
 
-type Kind = Literal["requests", "chunks", "delay", "first-token"]
+type Kind = Literal["requests", "chunks", "delay", "first-token", "held"]
 
 MARK = re.compile(rb"t=(\d{20});")
 END = b"0\r\n\r\n"
@@ -44,8 +47,15 @@ class Job:
     chunks: int = 1
     pause: int = 0
     """Milliseconds between two chunks."""
+    ramp: float = 0.0
+    """Seconds over which the clients of ``held`` begin, one after the other."""
     fresh: bool = False
     """A new connection for every call."""
+    size: int = 0
+    """Bytes by which the request is longer than it has to be."""
+    http2: bool = False
+    """All clients as streams of one HTTP/2 connection."""
+    slack: float = SLACK
 
 
 @dataclass(slots=True)
@@ -106,6 +116,63 @@ class Wire(asyncio.Protocol):
             self._done.set_exception(exc or ConnectionError("the connection ended before the answer did"))
 
 
+class Streams(asyncio.Protocol):
+    """One HTTP/2 connection of the client; any number of calls at a time."""
+
+    def __init__(self) -> None:
+        self._wire = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=True, validate_inbound_headers=False)
+        )
+        self._pieces: dict[int, list[bytes]] = {}
+        self._done: dict[int, asyncio.Future[bytes]] = {}
+        self._transport: asyncio.Transport | None = None
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._wire.initiate_connection()
+        self._wire.increment_flow_control_window(1 << 30)
+        transport.write(self._wire.data_to_send())
+
+    def ask(self, job: Job, body: bytes) -> asyncio.Future[bytes]:
+        assert self._transport is not None
+        stream = self._wire.get_next_available_stream_id()
+        self._pieces[stream], self._done[stream] = [], asyncio.get_running_loop().create_future()
+        head = [(":method", "POST"), (":scheme", "https"), (":authority", job.host), (":path", job.path)]
+        more = [("content-type", "application/json"), ("x-api-key", "sk-bench"), ("anthropic-version", "2023-06-01")]
+        self._wire.send_headers(stream, head + more)
+        self._wire.send_data(stream, body, end_stream=True)
+        self._transport.write(self._wire.data_to_send())
+        return self._done[stream]
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        for event in self._wire.receive_data(data):
+            match event:
+                case h2.events.DataReceived():
+                    self._pieces[event.stream_id].append(event.data)
+                    self._wire.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                case h2.events.StreamEnded():
+                    self._done.pop(event.stream_id).set_result(b"".join(self._pieces.pop(event.stream_id)))
+                case h2.events.StreamReset():
+                    self._done.pop(event.stream_id).set_exception(ConnectionError("the stream was reset"))
+                case _:
+                    pass
+        self._transport.write(self._wire.data_to_send())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for waiting in self._done.values():
+            waiting.set_exception(exc or ConnectionError("the connection ended before the answer did"))
+
+
+async def _connect2(job: Job, context: ssl.SSLContext) -> Streams:
+    context.set_alpn_protocols(["h2"])
+    transport, _ = await _connect(job, context)
+    streams = Streams()
+    transport.set_protocol(streams)
+    streams.begin(transport)
+    return streams
+
+
 async def _connect(job: Job, context: ssl.SSLContext) -> tuple[asyncio.Transport, Wire]:
     loop = asyncio.get_running_loop()
     if job.proxy is None:
@@ -129,7 +196,7 @@ def _request(job: Job) -> bytes:
             "model": job.model,
             "max_tokens": 1024,
             "stream": job.kind != "requests",
-            "system": "You are a coding agent.",
+            "system": "You are a coding agent." + " Mind the details." * (job.size // 18),
             "messages": [{"role": "user", "content": f"chunks={job.chunks} pause={job.pause}"}],
         }
     )
@@ -155,18 +222,27 @@ def _unchunked(answer: bytes) -> bytes:
 class _Client:
     """Asks again and again over one connection, or over a new one every time."""
 
-    def __init__(self, job: Job, context: ssl.SSLContext, result: Result) -> None:
+    def __init__(
+        self, job: Job, context: ssl.SSLContext, result: Result, shared: Streams | None, *, wait: float
+    ) -> None:
         self._job = job
+        self._wait = wait
+        self._shared = shared
         self._context = context
         self._result = result
         self._request = _request(job)
 
     async def run(self, begin: asyncio.Event, ready: asyncio.Semaphore) -> None:
         job = self._job
+        if self._shared is not None:
+            await self._run2(self._shared, begin, ready)
+            return
         transport, wire = await _connect(job, self._context)
-        await self._ask(transport, wire)
+        if job.kind != "held":
+            await self._ask(transport, wire)
         ready.release()
         await begin.wait()
+        await asyncio.sleep(self._wait)
         ends = time.monotonic() + job.seconds
         calls = 0
         while time.monotonic() < ends if job.seconds else calls < job.calls:
@@ -179,9 +255,22 @@ class _Client:
             self._note(wire, started)
         transport.close()
 
+    async def _run2(self, streams: Streams, begin: asyncio.Event, ready: asyncio.Semaphore) -> None:
+        job = self._job
+        body = self._request.partition(b"\r\n\r\n")[2]
+        await streams.ask(job, body)
+        ready.release()
+        await begin.wait()
+        ends = time.monotonic() + job.seconds
+        while time.monotonic() < ends:
+            answer = await streams.ask(job, body)
+            assert answer.count(b"t=0") == job.chunks, answer[:400]
+            self._result.calls += 1
+            self._result.chunks += job.chunks
+
     async def _ask(self, transport: asyncio.Transport, wire: Wire) -> None:
         job = self._job
-        answered = wire.begin(timed=job.kind in ("delay", "first-token"))
+        answered = wire.begin(timed=job.kind in ("delay", "first-token", "held"))
         transport.write(self._request)
         answer = await answered
         assert answer.startswith(b"HTTP/1.1 200"), answer[:400]
@@ -194,12 +283,20 @@ class _Client:
         self._result.calls += 1
         self._result.chunks += self._job.chunks
         match self._job.kind:
-            case "delay":
+            case "delay" | "held":
                 self._result.samples += [(seen - written) / 1e6 for seen, written in wire.marks]
             case "first-token":
                 self._result.samples.append((wire.marks[0][0] - started) / 1e6)
             case _:
                 pass
+
+
+async def _surviving(client: _Client, begin: asyncio.Event, ready: asyncio.Semaphore) -> None:
+    """A stream that breaks is one that did not survive; the others go on."""
+    try:
+        await client.run(begin, ready)
+    except (OSError, AssertionError):
+        ready.release()
 
 
 async def run(job: Job) -> Result:
@@ -208,12 +305,14 @@ async def run(job: Job) -> Result:
     result = Result()
     begin = asyncio.Event()
     ready = asyncio.Semaphore(0)
+    shared = await _connect2(job, context) if job.http2 else None
     async with (
-        asyncio.timeout(job.seconds + job.calls * job.chunks * job.pause / 1000 + SLACK),
+        asyncio.timeout(job.seconds + job.ramp + 2 * job.calls * job.chunks * job.pause / 1000 + job.slack),
         asyncio.TaskGroup() as tasks,
     ):
-        for _ in range(job.clients):
-            tasks.create_task(_Client(job, context, result).run(begin, ready))
+        for number in range(job.clients):
+            client = _Client(job, context, result, shared, wait=job.ramp * number / job.clients)
+            tasks.create_task(_surviving(client, begin, ready) if job.kind == "held" else client.run(begin, ready))
         for _ in range(job.clients):
             await ready.acquire()
         started = time.monotonic()

@@ -20,6 +20,7 @@ from tests.benchmarks.subjects import Process, Subject
 
 PAUSE = 100
 """Milliseconds between two chunks of the streams whose delay is measured."""
+HELD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,21 @@ def measure(rounds: int, tell: Tell) -> list[Row]:
                         _loads(rows, subject)
                 for name, process in watched.items():
                     rows.add("RSS peak, all loads", "MB", name, process.memory()[1])
+                for subject in subjects.all_of(served, floor, own):
+                    tell(f"a thousand held streams: {subject.name}")
+                    _held(rows, subject)
+                for name, process in watched.items():
+                    rows.add("RSS peak, held streams", "MB", name, process.memory()[1])
+            for number in range(rounds):
+                tell(f"with mitmweb, round {number + 1} of {rounds}")
+                _with_web(rows, home, served)
     return rows.all()
+
+
+def _with_web(rows: Rows, home: Path, served: subjects.Provider) -> None:
+    with subjects.stock(home, served, web=True) as floor, subjects.ours(home, served, web=True) as own:
+        for subject in subjects.all_of(served, floor, own)[1:]:
+            _requests(rows, subject, "requests/s with mitmweb, c=16", "CPU per request with mitmweb", 16)
 
 
 def _starts(rows: Rows, home: Path, served: subjects.Provider) -> None:
@@ -90,13 +105,12 @@ def _loads(rows: Rows, subject: Subject) -> None:
         delays = _run(subject.job("delay", clients, chunks=12, pause=PAUSE)).samples
         rows.add(f"delay of a chunk, c={clients}, median", "ms", name, median(delays))
         rows.add(f"delay of a chunk, c={clients}, p99", "ms", name, quantiles(delays, n=100)[98])
-    for clients in (1, 16):
-        with _cpu(subject.process) as used:
-            asked = _run(subject.job("requests", clients, seconds=1.5))
-        rows.add(f"requests/s, c={clients}", "1/s", name, asked.calls / asked.seconds)
-    if subject.process is not None:
-        # The warm-up calls of the 16 clients are in the time, so they are in the count.
-        rows.add("CPU per request, c=16", "ms", name, used[0] * 1000 / (asked.calls + 16))
+    for clients in (1, 16, 64):
+        _requests(rows, subject, f"requests/s, c={clients}", f"CPU per request, c={clients}", clients)
+    _requests(rows, subject, "requests/s, 128 KiB, c=16", "CPU per request, 128 KiB, c=16", 16, size=128 * 1024)
+    if name in (subjects.PASSTHROUGH, subjects.TRANSLATED):  # stock speaks HTTP/2 only where the provider does
+        _requests(rows, subject, "requests/s, HTTP/2, 16 streams", "CPU per request, HTTP/2", 16, http2=True)
+    _requests(rows, subject, "new connections/s, c=4", "CPU per new connection", 4, fresh=True)
     with _cpu(subject.process) as used:
         streamed = _run(subject.job("chunks", 16, seconds=1.5, chunks=250))
     rows.add("chunks/s, c=16, full speed", "1/s", name, streamed.chunks / streamed.seconds)
@@ -108,8 +122,26 @@ def _loads(rows: Rows, subject: Subject) -> None:
     rows.add("first token, new connection", "ms", name, median(fresh))
 
 
+def _requests(rows: Rows, subject: Subject, rate: str, cost: str, clients: int, **more: float) -> None:
+    with _cpu(subject.process) as used:
+        asked = _run(subject.job("requests", clients, seconds=1.5, **more))
+    rows.add(rate, "1/s", subject.name, asked.calls / asked.seconds)
+    if subject.process is not None:
+        # The warm-up calls are in the time, so they are in the count.
+        rows.add(cost, "ms", subject.name, used[0] * 1000 / (asked.calls + clients))
+
+
+def _held(rows: Rows, subject: Subject) -> None:
+    """A thousand streams at a time, a chunk a second in each; all have begun after four seconds."""
+    said = _run(subject.job("held", HELD, chunks=8, pause=1000, ramp=4.0, slack=120))
+    rows.add(f"{HELD} held streams, survived", "of them", subject.name, said.calls)
+    if said.samples:
+        rows.add(f"{HELD} held streams, delay of a chunk, median", "ms", subject.name, median(said.samples))
+        rows.add(f"{HELD} held streams, delay of a chunk, p99", "ms", subject.name, quantiles(said.samples, n=100)[98])
+
+
 def _run(job: Job) -> Result:
-    limit = job.seconds + job.calls * job.chunks * job.pause / 1000 + 2 * SLACK
+    limit = job.seconds + job.ramp + 2 * job.calls * job.chunks * job.pause / 1000 + SLACK + job.slack
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load"],
         input=orjson.dumps(asdict(job)),

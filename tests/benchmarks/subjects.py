@@ -19,7 +19,7 @@ from tests.benchmarks.load import Job, Kind
 
 RULES = """\
 version: 1
-listen: {{proxy: 127.0.0.1:0, gateway: null, web: null}}
+listen: {{proxy: 127.0.0.1:0, gateway: null, web: {web}}}
 providers:
   same:  {{format: anthropic-messages, base_url: "https://localhost:{port}/v1/messages", auth: x-api-key}}
   other: {{format: openai-chat, base_url: "https://localhost:{port}/v1/chat/completions", auth: bearer}}
@@ -108,15 +108,15 @@ def provider(home: Path) -> Generator[Provider]:
 
 
 @contextlib.contextmanager
-def stock(home: Path, served: Provider) -> Generator[Process]:
-    """mitmdump as it comes, with streaming on and nothing printed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def stock(home: Path, served: Provider, *, web: bool = False) -> Generator[Process]:
+    """mitmdump as it comes, with streaming on and nothing printed; or mitmweb."""
+    port, web_port = _free_port(), _free_port()
     confdir = home / "stock"
+    program = ["mitmweb", "--no-web-open-browser", "--web-port", str(web_port)] if web else ["mitmdump", "--quiet"]
     command = [
-        str(Path(sys.executable).with_name("mitmdump")),
-        *("--listen-host", "127.0.0.1", "--listen-port", str(port), "--quiet"),
+        str(Path(sys.executable).with_name(program[0])),
+        *program[1:],
+        *("--listen-host", "127.0.0.1", "--listen-port", str(port)),
         *("--scripts", str(Path(__file__).with_name("stream_all.py"))),
         *("--set", f"confdir={confdir}"),
         *("--set", f"ssl_verify_upstream_trusted_ca={served.authority}"),
@@ -128,12 +128,13 @@ def stock(home: Path, served: Provider) -> Generator[Process]:
 
 
 @contextlib.contextmanager
-def ours(home: Path, served: Provider) -> Generator[Process]:
-    """``omniroute up --headless``."""
+def ours(home: Path, served: Provider, *, web: bool = False) -> Generator[Process]:
+    """``omniroute up --headless``, or with mitmweb."""
     rules = home / "rules.yaml"
-    rules.write_text(RULES.format(port=served.port))
+    rules.write_text(RULES.format(port=served.port, web="127.0.0.1:0" if web else "null"))
     data = home / "ours"
-    command = [sys.executable, "-m", "omniroute_addon", "up", "--headless", "--config", str(rules)]
+    headless = [] if web else ["--headless"]
+    command = [sys.executable, "-m", "omniroute_addon", "up", *headless, "--config", str(rules)]
     environment = {**os.environ, "OMNIROUTE_HOME": str(data), "SSL_CERT_FILE": str(served.authority)}
     began = time.monotonic()
     with (
@@ -167,6 +168,12 @@ def _ending(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Gener
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _until_open(port: int) -> None:

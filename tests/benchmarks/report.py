@@ -1,0 +1,95 @@
+"""The figures of a run as a table in ``docs/performance.md``, line by line against the targets."""
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.proxies import HELD, Row
+from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, TRANSLATED
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+_BEGIN, _END = "<!-- written by make bench -->\n", "<!-- end -->\n"
+
+_HEAD = """\
+{machine}; the machine's load at the end of the run was {load}.
+
+| measure | stock | passthrough | × | translated | × | target |
+|---|---:|---:|---:|---:|---:|---|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Of ``measure``; ``at_least`` compares with stock, ``at_most`` is absolute."""
+
+    measure: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+TARGETS = (
+    Target("requests/s, c=1", at_least=1.3),
+    Target("requests/s, c=16", at_least=1.3),
+    Target("requests/s, c=64", at_least=1.3),
+    Target("chunks/s, c=16, full speed", at_least=3.0),
+    Target("first token, kept connection", at_least=1.0),
+    Target("requests/s with mitmweb, c=16", at_least=1.0),
+    Target(f"{HELD} held streams, delay of a chunk, p99", at_most=150.0),
+    Target("RSS peak, all loads", at_most=250.0),
+    Target("RSS peak, held streams", at_most=250.0),
+    Target("start until calls are served", at_most=1.5),
+)
+_BY_MEASURE = {target.measure: target for target in TARGETS}
+
+
+def write(rows: list[Row]) -> None:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    table = _HEAD.format(machine=machine, load=f"{os.getloadavg()[0]:.1f}") + "".join(_lines(rows))
+    before, _, rest = PAGE.read_text().partition(_BEGIN)
+    PAGE.write_text(before + _BEGIN + table + _END + rest.partition(_END)[2])
+
+
+def _lines(rows: list[Row]) -> list[str]:
+    measures: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        measures.setdefault(row.measure, {})[row.subject] = row
+    return [_line(measure, found) for measure, found in measures.items()]
+
+
+def _line(measure: str, found: dict[str, Row]) -> str:
+    stock = found.get(STOCK)
+    cells = [f"{measure}, {next(iter(found.values())).unit}", _number(stock.median) if stock else ""]
+    ours = [found.get(PASSTHROUGH), found.get(TRANSLATED) or found.get(OURS)]
+    for row in ours:
+        if row is None:
+            cells += ["", ""]
+        else:
+            cells += [_number(row.median), f"{_times(row, stock):.2f}" if stock else ""]
+    present = [row for row in ours if row is not None]
+    cells.append(_judged(_BY_MEASURE.get(measure), present, stock) if stock else "")
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _times(row: Row, stock: Row) -> float:
+    more_is_better = row.unit in ("1/s", "of them")
+    return median(
+        (own / theirs if more_is_better else theirs / own) if own and theirs else 0.0
+        for own, theirs in zip(row.values, stock.values, strict=True)
+    )
+
+
+def _judged(target: Target | None, ours: list[Row], stock: Row) -> str:
+    if target is None:
+        return ""
+    if target.at_least is not None:
+        passed = all(_times(row, stock) >= target.at_least for row in ours)
+        return f"{'met' if passed else 'missed'}: ≥ {target.at_least:g} × stock"
+    assert target.at_most is not None
+    passed = all(row.median <= target.at_most for row in ours)
+    return f"{'met' if passed else 'missed'}: ≤ {target.at_most:g} {stock.unit}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
