@@ -2,7 +2,7 @@
 
 Theory of operation. mitmproxy's ``HttpStream`` asks its ``HttpLayer`` for a connection to the address of a flow's
 request, and speaks HTTP *events* with the layer that it gets. For the relay's address that layer is :class:`RelayClient`
-here. It begins a :class:`Call` when the request has ended; the call is the sink that the exchange writes to. What is
+here. It begins a :class:`Call` with the request's head; the call is the sink that the exchange writes to. What is
 written is gathered until the event loop's next turn, so that a head, a chunk and an end that come together are handled
 together, and comes back as the answer to a wake-up (:class:`Turn`): the one event that mitmproxy's layers bring back to
 the layer that asked for it, whatever lies between (TLS, CONNECT, HTTP/2). There is always one turn to come while a call
@@ -181,16 +181,21 @@ class RelayClient(HttpConnection):
         self._stream_id = stream_id
         self._relay = relay
         self._call: Call | None = None
+        self._asked = False
+        """The whole request was here."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         match event:
             case events.Wakeup():
                 yield from self._told()
             case RequestHeaders(request=request):
+                # The exchange has the body, and what is refused at its headers does not wait for one.
                 self._call = Call(self._parent, self._stream_id, request, self._relay)
-            case RequestEndOfMessage() if self._call is not None:
                 yield self._call.expect()
                 self._parent.owner.begin(self._call)
+            case RequestEndOfMessage():
+                self._asked = True
+                self._end()
             case RequestProtocolError():
                 if self._call is not None:
                     self._call.leave()
@@ -198,7 +203,7 @@ class RelayClient(HttpConnection):
                 self.conn.timestamp_end = time.time()
                 self._parent.connections.pop(self.conn, None)
             case _:
-                pass  # the exchange has the body
+                pass
 
     _handle_event = handle_event
 
@@ -209,7 +214,12 @@ class RelayClient(HttpConnection):
             yield ReceiveHttp(told)
         if not call.over:
             yield call.expect()
-        elif self._parent.connections.pop(self.conn, None) is not None:
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """Give the connection back when both the request and its answer have ended."""
+        if self._asked and self._call is not None and self._call.over and self._parent.connections.pop(self.conn, None):
             self._parent.idle.append(self.conn)
 
 

@@ -1,8 +1,8 @@
 """One HTTP call to a provider: open it, read its raw bytes, close it at once when nobody wants them any more.
 
 aiohttp's session with all its courtesies switched off: no redirects, no cookies, no environment proxies (an upstream
-call must never loop back through ourselves), no decompression. The httpx API over it cost a twentieth of a call and a
-third of what a chunk costs. Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
+call must never loop back through ourselves), no decompression. The httpx API over it cost a twentieth of a call.
+Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
 """
 
 import re

@@ -31,10 +31,17 @@ class Front:
     def client_connected(self, client: connection.Client) -> None:
         client.alpn = self._stand.alpn
 
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if self._stand.drops:
+            self._route(flow)
+            flow.request.stream = lambda _: b""
+
     def request(self, flow: http.HTTPFlow) -> None:
+        if self._stand.routes and not self._stand.drops:
+            self._route(flow)
+
+    def _route(self, flow: http.HTTPFlow) -> None:
         stand = self._stand
-        if not stand.routes:
-            return
         stand.flows.append(flow)
         stand.relay.expect(flow.id, stand.answer)
         flow.request.headers[SECRET_HEADER] = stand.secret
@@ -63,6 +70,8 @@ class Stand:
         self.alpn: bytes | None = None
         self.flows: list[http.HTTPFlow] = []
         self.routes = True
+        self.drops = False
+        """Answers at a request's head, and drops its body."""
         self.first = First()
         self.connections: dict[object, object] = {}
         """The open ones."""

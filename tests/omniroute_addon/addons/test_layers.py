@@ -319,3 +319,18 @@ def test_an_http2_stream_that_is_reset_ends_its_exchange_and_no_other() -> None:
         await closed(writer)
 
     scene(http2(endless), main)
+
+
+def test_an_answer_may_come_before_the_request_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    async def main(stand: Stand) -> None:
+        stand.drops = True
+        reader, writer = await stand.dial()
+        for _ in range(2):
+            writer.write(b"POST http://provider.test/ HTTP/1.1\r\nhost: provider.test\r\ncontent-length: 6\r\n\r\nabc")
+            assert b"200 OK" in await within(reader.readuntil(b"hello"))
+            writer.write(b"def")
+            await within(reader.readuntil(b"\r\n0\r\n\r\n"))
+        await closed(writer)
+
+    scene(Stand(hello), main)
+    assert "crashed" not in caplog.text
