@@ -13,35 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tornado.httpserver
-import tornado.netutil
-from mitmproxy import addons as stock
 from mitmproxy import ctx, exceptions, master, options
-from mitmproxy.addons import (
-    core,
-    errorcheck,
-    eventstore,
-    intercept,
-    mapremote,
-    next_layer,
-    readfile,
-    tlsconfig,
-)
-from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons import core, errorcheck, mapremote, next_layer, tlsconfig
 from mitmproxy.proxy import server
 from mitmproxy.proxy.mode_specs import ReverseMode
-from mitmproxy.tools.web import app, webaddons
-from mitmproxy.tools.web.master import WebMaster
 
 from omniroute_addon import ca
 from omniroute_addon.accounts.vault import from_vault
 from omniroute_addon.addons import heads
 from omniroute_addon.addons.gate import GATEWAY_HOST
 from omniroute_addon.addons.lifecycle import OmniRoute
-from omniroute_addon.addons.page import WideComments
 from omniroute_addon.addons.server import Listener
 from omniroute_addon.addons.shortage import Shortage
-from omniroute_addon.addons.view import RedactedView
 from omniroute_addon.config import Snapshot, load
 from omniroute_addon.home import data_dir
 from omniroute_addon.routing import surfaces
@@ -74,8 +57,8 @@ class Announcement:
         for instance in ctx.master.addons.get("proxyserver").servers:
             host, port, *_ = instance.listen_addrs[0]
             found[isinstance(instance.mode, ReverseMode)] = f"http://{_bracketed(host)}:{port}"
-        web = ctx.master.web_url if isinstance(ctx.master, Web) else None
-        self._on_ready(Ready(found.get(False), found.get(True), web))
+        webauth = ctx.master.addons.get("webauth")
+        self._on_ready(Ready(found.get(False), found.get(True), webauth.web_url if webauth else None))
 
 
 class Headless(master.Master):
@@ -92,46 +75,6 @@ class Headless(master.Master):
             omniroute,
             errorcheck.ErrorCheck(),
         )
-
-
-class Web(WebMaster):
-    """mitmweb with our addons before its view."""
-
-    def __init__(self, opts: options.Options, omniroute: OmniRoute) -> None:
-        # WebMaster's own constructor would add its view, and every addon before ours.
-        master.Master.__init__(self, opts, with_termlog=True)
-        self.view = RedactedView()
-        self.view.sig_view_add.connect(self._sig_view_add)
-        self.view.sig_view_remove.connect(self._sig_view_remove)
-        self.view.sig_view_update.connect(self._sig_view_update)
-        self.view.sig_view_refresh.connect(self._sig_view_refresh)
-        self.events = eventstore.EventStore()
-        self.events.sig_add.connect(self._sig_events_add)
-        self.events.sig_refresh.connect(self._sig_events_refresh)
-        self.options.changed.connect(self._sig_options_update)
-        listener = Listener(omniroute, self.addons)
-        self.addons.add(*(listener if isinstance(one, Proxyserver) else one for one in stock.default_addons()))
-        self.addons.add(
-            webaddons.WebAddon(),
-            webaddons.WebAuth(),
-            intercept.Intercept(),
-            readfile.ReadFileStdin(),
-            omniroute,
-            self.view,
-            self.events,
-            errorcheck.ErrorCheck(),
-        )
-        self.app = app.Application(self, self.options.web_debug)
-        self.app.add_transform(WideComments)
-        self.proxyserver = self.addons.get("proxyserver")
-        self.proxyserver.servers.changed.connect(self._sig_servers_changed)
-
-    async def running(self) -> None:
-        sockets = tornado.netutil.bind_sockets(self.options.web_port, self.options.web_host)
-        self.options.web_port = sockets[0].getsockname()[1]
-        server = tornado.httpserver.HTTPServer(self.app)
-        server.add_sockets(sockets)
-        await master.Master.running(self)
 
 
 def serve(
@@ -171,7 +114,7 @@ async def _serve(
     missing = frozenset(authority.missing(surfaces.hosts(snapshot)))
     opts = _options(modes, ca.directory_in(data_dir()))
     omniroute = OmniRoute(snapshot, lambda: surfaces.hosts(snapshot) - missing)
-    chosen: Headless | Web = Web(opts, omniroute) if wants_web else Headless(opts, omniroute)
+    chosen = _with_web(opts, omniroute) if wants_web else Headless(opts, omniroute)
     if wants_web:
         assert listen.web is not None
         host, port = _split(_address(listen.web, free_ports))
@@ -192,6 +135,12 @@ async def _serve(
     chosen.addons.add(Shortage(), Announcement(on_ready))
     await chosen.run()
     return 0
+
+
+def _with_web(opts: options.Options, omniroute: OmniRoute) -> master.Master:
+    from omniroute_addon.addons.mitmweb import Web  # noqa: PLC0415  # a third of a start that nobody looks at
+
+    return Web(opts, omniroute)
 
 
 def _options(modes: list[str], confdir: Path) -> options.Options:

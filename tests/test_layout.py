@@ -13,6 +13,7 @@ UNTESTED_ALONE = {
     "omniroute_addon/proxy.py": "composition of a process; tests/e2e and tests/web run it whole",
     "omniroute_addon/script.py": "composition; mitmproxy loads it",
     "omniroute_addon/addons/inspect.py": "what mitmweb shows; tests/web reads it there",
+    "omniroute_addon/addons/mitmweb.py": "mitmweb as a whole; tests/web looks at it",
     "omniroute_addon/addons/lifecycle.py": "mitmproxy hooks; every test that starts the proxy runs them",
     "omniroute_addon/addons/view.py": "what mitmweb shows; tests/web reads it there",
     "omniroute_addon/cli/demo.py": "it tests itself: non-zero exit when a link of its chain did not happen",

@@ -1,20 +1,18 @@
 """What the commands say, and where: results on stdout, all other talk on stderr. No other file prints.
 
 Colours and tables are for terminals; into a pipe the same words go plain and unwrapped. Whatever comes from outside
-(file content, error texts) is shown as it is, never read as markup.
+(file content, error texts) is shown as it is, never read as markup. rich is imported by what needs it: most commands say their few words to a program.
 """
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 import typer
-from rich import box
-from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PIPE_WIDTH = 240
 PANEL_WIDTH = 110
@@ -23,7 +21,9 @@ FOLDED = 32
 GAP = 3
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=True)
@@ -31,11 +31,15 @@ def _console(*, stderr: bool = False) -> Console:
 
 def say(text: str = "", style: str | None = None) -> None:
     """One line of a result."""
+    from rich.text import Text
+
     _console().print(Text(text, style=style or ""))
 
 
 def tell(text: str, style: str | None = None) -> None:
     """One line beside the result, on stderr."""
+    from rich.text import Text
+
     _console(stderr=True).print(Text(text, style=style or ""))
 
 
@@ -70,6 +74,10 @@ def table(
 
     A narrow terminal does without the columns named ``spare``, the first first.
     """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     console = _console(stderr=stderr)
     columns, rows = fitting(columns, list(rows), console.width, numbers, spare)
     shown = Table(
@@ -107,12 +115,17 @@ def fitting(
 
 def panel(title: str, text: str) -> None:
     """A titled box around some text."""
+    from rich.panel import Panel
+    from rich.text import Text
+
     console = _console()
     console.print(Panel(Text(text), title=Text(title), title_align="left", width=min(console.width, PANEL_WIDTH)))
 
 
 def fail(message: str, *, hint: str | None = None, code: int = 1) -> NoReturn:
     """Say on stderr what is wrong and what to do, and end the command."""
+    from rich.text import Text
+
     console = _console(stderr=True)
     console.print(Text.assemble(("omniroute: ", "bold red"), message))
     if hint is not None:

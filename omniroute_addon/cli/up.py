@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import threading
@@ -18,6 +19,9 @@ from omniroute_addon.home import data_dir
 if TYPE_CHECKING:
     from omniroute_addon.proxy import Ready
 
+SERVING = (2000, 10, 10)
+"""New objects between two garbage collections, and the steps of the older generations, from then on; Python's own."""
+
 
 def up(
     *,
@@ -31,6 +35,9 @@ def up(
     ] = False,
 ) -> None:
     """Start the proxy and mitmweb; prints one line `ready proxy=… gateway=… web=…` when calls are served."""
+    from omniroute_addon.sparing import addons_one_by_one
+
+    addons_one_by_one()
     from omniroute_addon import ca, proxy
     from omniroute_addon.routing import surfaces
 
@@ -45,6 +52,7 @@ def up(
     with contextlib.ExitStack() as stack:
 
         def on_ready(ready: "Ready") -> None:
+            gc.set_threshold(*SERVING)
             if not private:
                 record = running.Running(os.getpid(), ready.proxy, ready.gateway, ready.web, source)
                 try:

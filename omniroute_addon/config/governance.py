@@ -90,7 +90,9 @@ class Resilience(Section):
     api_key: Annotated[Breaker, Field(alias="api-key")] = Breaker(failures=12, reset=30)
     local: Breaker = Breaker(failures=2, reset=15)
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True, defer_build=True
+    )
 
 
 # ── routes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
