@@ -20,12 +20,15 @@ from typing import Literal, Protocol
 
 from omniroute_addon.accounts.quota.grammar import amount, instant, span
 from omniroute_addon.config.governance import Rates
+from translators.hub import JSON
 
 MINUTE = 60.0
 HERD = 5.0
 LONGEST_LEARNED = 3600.0
 """A pace is learned for this long at most; what is gone for longer is a quota's affair."""
 MAX_LANES = 4096
+LANES_KEPT, STARTS_KEPT = 500, 300
+"""Of lanes and of the last minute's calls of each: what a restart remembers."""
 
 _FAMILIES = ("x-ratelimit-{}-requests", "anthropic-ratelimit-requests-{}", "x-ratelimit-{}")
 
@@ -115,6 +118,30 @@ class Pace:
         """Whether there is nothing to remember."""
         quiet = not self._starts or self._starts[-1] <= now - MINUTE
         return self.open == 0 and quiet and self._paused <= now and (self._left is None or self._left[1] <= now)
+
+    def dump(self, now: float, ahead: float) -> JSON:
+        """What is known, or None; ``ahead``: of its own clock is the one that a restart reads, by so many seconds."""
+        starts = [round(at + ahead, 2) for at in list(self._starts)[-STARTS_KEPT:] if at > now - MINUTE]
+        left = [self._left[0], round(self._left[1] + ahead, 2)] if self._left and self._left[1] > now else None
+        paused = round(self._paused + ahead, 2) if self._paused > now else None
+        return [starts, left, paused, self._cautious] if starts or left or paused or self._cautious else None
+
+    def load(self, kept: JSON, now: float, ahead: float) -> None:
+        """What ``dump`` gave; what cannot be read or true is left out. Calls under way have ended with their process."""
+        match kept:
+            case [list(starts), left, paused, bool() as cautious]:
+                times = sorted(at - ahead for at in starts if isinstance(at, int | float))
+                self._starts.extend(at for at in times if now - MINUTE < at <= now)
+                self._cautious = cautious
+                if isinstance(paused, int | float) and paused - ahead <= now + LONGEST_LEARNED:
+                    self._paused = paused - ahead
+                match left:
+                    case [int(count), int() | float() as until] if until - ahead <= now + LONGEST_LEARNED:
+                        self._left = max(count, 0), until - ahead
+                    case _:
+                        pass
+            case _:
+                pass
 
     def forget(self) -> None:
         """What was learned, not what is under way."""
@@ -284,6 +311,19 @@ class Limits:
         for name, lane in self._lanes.items():
             if key in (None, name):
                 lane.forget()
+
+    def dump(self, wall: float) -> JSON:
+        """What a restart should remember; ``wall`` is now, in Unix seconds."""
+        now = self._now()
+        paces = ((key, lane.pace.dump(now, wall - now)) for key, lane in self._lanes.items())
+        return dict([(key, pace) for key, pace in paces if pace is not None][-LANES_KEPT:])
+
+    def load(self, kept: JSON, wall: float) -> None:
+        """What ``dump`` gave. What the clock was set back behind is forgotten."""
+        if isinstance(kept, dict):
+            now = self._now()
+            for key, pace in kept.items():
+                self.lane(key).pace.load(pace, now, wall - now)
 
     def _bound(self) -> None:
         if len(self._lanes) >= MAX_LANES:

@@ -49,8 +49,9 @@ def reset(
 def _on_disk(snapshot: "Snapshot", names: list[str]) -> list[str]:
     import time
 
-    from omniroute_addon.engine.keeper import Keeper
+    from omniroute_addon.engine.keeper import Barred, Keeper
     from omniroute_addon.engine.standing import Standing
+    from omniroute_addon.gateway.lockout import Lockouts
     from omniroute_addon.ledger.ledger import Ledger, path_of
 
     if not path_of(snapshot).exists():
@@ -58,9 +59,10 @@ def _on_disk(snapshot: "Snapshot", names: list[str]) -> list[str]:
     ledger = Ledger.open(snapshot)
     try:
         standing = Standing(lambda: snapshot, time.time)
-        keeper = Keeper(standing, ledger)
+        lockouts = Lockouts()
+        keeper = Keeper(ledger, standing, Barred(lockouts, lambda: snapshot, time.time))
         keeper.load()
-        found = [key for name in names or (None,) for key in standing.reset(name)]
+        found = [key for name in names or (None,) for key in (*standing.reset(name), *lockouts.lift(name))]
         keeper.save()
     finally:
         ledger.close()

@@ -11,7 +11,7 @@ from omniroute_addon.engine import bypass
 from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
 from omniroute_addon.engine.exchange import Exchange
-from omniroute_addon.engine.keeper import Keeper
+from omniroute_addon.engine.keeper import Barred, Keeper
 from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.relay import Relay
 from omniroute_addon.engine.resend import resend
@@ -50,7 +50,7 @@ class Engine:
         self.stopping = False
         self.relay = Relay()
         self._rng = random.Random()  # noqa: S311 -- which target is tried first is no secret
-        self._keeper = Keeper(self.standing, self.ledger)
+        self._keeper = Keeper(self.ledger, self.standing, Barred(self.lockouts, lambda: self.snapshot, self.now))
         self._keeper.load()
         self._memory = BoundedMemory(max_items=MEMORY_ITEMS, max_bytes=MEMORY_BYTES)
         self._upstreams: Upstreams | None = None

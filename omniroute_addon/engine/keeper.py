@@ -6,11 +6,14 @@ does the rest. ``status`` and ``explain`` read the same state beside the proxy.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Protocol, cast
 
 import orjson
 
-from omniroute_addon.engine.standing import Standing
+from omniroute_addon.config.models import Snapshot
+from omniroute_addon.gateway.lockout import Lockouts
 from translators.hub import JSON
 
 logger = logging.getLogger(__name__)
@@ -27,31 +30,75 @@ class Keeping(Protocol):
     def put_state(self, key: str, value: object) -> None: ...
 
 
+class Learned(Protocol):
+    """What is kept: in parts, each with a name of its own."""
+
+    @property
+    def changes(self) -> int:
+        """Grows with everything that ``dump`` would show."""
+        ...
+
+    def dump(self) -> dict[str, JSON]: ...
+
+    def load(self, part: Callable[[str], JSON]) -> None:
+        """What ``dump`` gave; ``part`` finds one by its name."""
+        ...
+
+
+class Barred:
+    """Lockouts as something that is kept, together with the keys that they are about: under others they are over."""
+
+    def __init__(self, lockouts: Lockouts, rules: Callable[[], Snapshot], now: Callable[[], float]) -> None:
+        self._lockouts = lockouts
+        self._rules = rules
+        self._now = now
+
+    @property
+    def changes(self) -> int:
+        return self._lockouts.changes
+
+    def dump(self) -> dict[str, JSON]:
+        return {"lockouts": {"keys": self._digest(), "sources": self._lockouts.dump(self._now())}}
+
+    def load(self, part: Callable[[str], JSON]) -> None:
+        match part("lockouts"):
+            case {"keys": str(keys), "sources": sources} if keys == self._digest():
+                self._lockouts.load(sources, self._now())
+            case _:
+                pass
+
+    def _digest(self) -> str:
+        keys = [(key.name, key.digest) for key in self._rules().keys]
+        return sha256(repr(keys).encode()).hexdigest()[:16]
+
+
 class Keeper:
-    def __init__(self, standing: Standing, ledger: Keeping) -> None:
-        self._standing = standing
+    def __init__(self, ledger: Keeping, *learned: Learned) -> None:
         self._ledger = ledger
+        self._learned = learned
         self._saved: dict[str, bytes] = {}
-        self._changes = standing.changes
+        self._changes = [one.changes for one in learned]
         self._task: asyncio.Task[None] | None = None
 
     def load(self) -> None:
         """What an earlier process has left. A state that cannot be used costs nothing but what was learned."""
-        try:
-            self._standing.load(lambda part: cast("JSON", self._ledger.get_state(part)))
-        except (TypeError, ValueError, OverflowError):
-            logger.exception("what was learned before the start cannot be used; it is learned again")
+        for one in self._learned:
+            try:
+                one.load(lambda part: cast("JSON", self._ledger.get_state(part)))
+            except (TypeError, ValueError, OverflowError):
+                logger.exception("what was learned before the start cannot be used; it is learned again")
 
     def save(self) -> None:
         """Keep what has changed."""
-        if self._changes == self._standing.changes:
-            return
-        self._changes = self._standing.changes
-        for part, value in self._standing.dump().items():
-            written = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
-            if self._saved.get(part) != written:
-                self._saved[part] = written
-                self._ledger.put_state(part, value)
+        for number, one in enumerate(self._learned):
+            if self._changes[number] == one.changes:
+                continue
+            self._changes[number] = one.changes
+            for part, value in one.dump().items():
+                written = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+                if self._saved.get(part) != written:
+                    self._saved[part] = written
+                    self._ledger.put_state(part, value)
 
     def start(self) -> None:
         """Needs a running event loop."""

@@ -277,6 +277,7 @@ class Standing:
                 "turns": dict(self._turns),
             },
             "sessions": self._sessions.dump(),
+            "pace": self.limits.dump(self._now()),
         }
 
     def load(self, part: Callable[[str], JSON]) -> None:
@@ -295,6 +296,7 @@ class Standing:
             case _:
                 pass
         self._sessions.load(part("sessions"), now)
+        self.limits.load(part("pace"), now)
 
     def _load_use(self, uses: dict[str, JSON], turns: dict[str, JSON], now: float) -> None:
         for key, value in uses.items():

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import orjson
 import pytest
 
-from omniroute_addon.engine.keeper import Keeper
+from omniroute_addon.config.models import Snapshot
+from omniroute_addon.engine.keeper import Barred, Keeper
 from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.verdict import Verdict
+from omniroute_addon.gateway.callers import Shown
+from omniroute_addon.gateway.lockout import TRIES, Lockouts
 from omniroute_addon.routing.plan import Plan
 from tests.omniroute_addon.routing.rules import NOW, planned, snapshot
 from translators.hub import Failure
@@ -44,12 +47,12 @@ def standing(now: float = NOW) -> Standing:
 
 def restarted(shelf: Shelf, now: float = NOW + 1) -> Standing:
     again = standing(now)
-    Keeper(again, shelf).load()
+    Keeper(shelf, again).load()
     return again
 
 
 def kept(before: Standing, shelf: Shelf) -> Shelf:
-    keeper = Keeper(before, shelf)
+    keeper = Keeper(shelf, before)
     before.changes += 1
     keeper.save()
     return shelf
@@ -95,14 +98,14 @@ def test_calls_under_way_end_with_their_process() -> None:
 
 def test_nothing_is_written_when_nothing_has_changed() -> None:
     before, shelf = standing(), Shelf()
-    keeper = Keeper(before, shelf)
+    keeper = Keeper(shelf, before)
     keeper.save()
     assert shelf.puts == []
 
 
 def test_only_what_has_changed_is_written_again() -> None:
     before, shelf = standing(), Shelf()
-    keeper = Keeper(before, shelf)
+    keeper = Keeper(shelf, before)
     before.began(ONE)
     keeper.save()
     shelf.puts.clear()
@@ -135,3 +138,34 @@ def test_nonsense_costs_nothing_but_what_was_learned(
     with caplog.at_level(logging.ERROR):
         again = restarted(shelf)
     assert (again.rest(ONE, NOW), again.quota(ONE, NOW), again.turn("b"), caplog.records) == (None, None, 0, [])
+
+
+KEYED, REKEYED = (snapshot(f"keys: [{{name: me, key: {key}}}]") for key in ("0123456789abcdef", "fedcba9876543210"))
+
+
+def _locked_out(shelf: Shelf, rules: Snapshot) -> bool:
+    """Whether a restarted gateway with these rules still locks the address out."""
+    lockouts = Lockouts()
+    Keeper(shelf, Barred(lockouts, lambda: rules, lambda: NOW + 1)).load()
+    return lockouts.until("10.0.0.1", NOW + 1, right=True) is not None
+
+
+def test_a_lockout_outlives_the_process_unless_the_keys_are_others() -> None:
+    lockouts, shelf = Lockouts(), Shelf()
+    keeper = Keeper(shelf, standing(), Barred(lockouts, lambda: KEYED, lambda: NOW))
+    for n in range(TRIES):
+        lockouts.wrong("10.0.0.1", Shown(bytes([n])), NOW)
+    keeper.save()
+    assert shelf.puts == ["lockouts"]
+    assert (_locked_out(shelf, KEYED), _locked_out(shelf, REKEYED)) == (True, False)
+
+
+def test_a_lockout_that_was_lifted_is_kept_no_more() -> None:
+    lockouts, shelf = Lockouts(), Shelf()
+    keeper = Keeper(shelf, Barred(lockouts, lambda: KEYED, lambda: NOW))
+    for n in range(TRIES):
+        lockouts.wrong("10.0.0.1", Shown(bytes([n])), NOW)
+    keeper.save()
+    lockouts.lift()
+    keeper.save()
+    assert not _locked_out(shelf, KEYED)

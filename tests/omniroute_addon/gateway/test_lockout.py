@@ -1,16 +1,18 @@
 """Addresses that guess are locked out; tools with one wrong key are not punished for it."""
 
+import orjson
 import pytest
 
-from omniroute_addon.gateway.callers import Shown
-from omniroute_addon.gateway.lockout import LASTS, MOST, TRIES, WITHIN, Lockouts
+from omniroute_addon.gateway.callers import Shown, digest
+from omniroute_addon.gateway.lockout import KEPT, LASTS, MOST, TRIES, WITHIN, Lockouts
+from translators.hub import JSON
 
 
 def _wrong(
     lockouts: Lockouts, times: int, *, at: float = 0.0, every: float = 1.0, source: str = "a", same: bool = False
 ) -> None:
     for n in range(times):
-        lockouts.wrong(source, Shown(b"same" if same else f"{at}-{n}".encode()), at + n * every)
+        lockouts.wrong(source, Shown(digest("same" if same else f"{at}-{n}")), at + n * every)
 
 
 def test_fewer_wrong_keys_lock_nobody_out() -> None:
@@ -113,3 +115,81 @@ def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     assert lockouts.until("a", 900_000, right=False) is None
     _wrong(lockouts, TRIES - 1, at=900_000)
     assert lockouts.until("a", 900_010, right=False) is None
+
+
+# ── over restarts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _restarted(lockouts: Lockouts, now: float) -> Lockouts:
+    again = Lockouts()
+    again.load(orjson.loads(orjson.dumps(lockouts.dump(now))), now)
+    return again
+
+
+def test_a_lockout_and_its_guesses_outlive_the_process() -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES)
+    again = _restarted(lockouts, 10)
+    end = TRIES - 1 + LASTS
+    assert (again.until("a", 11, right=True), again.until("a", end, right=True)) == (end, None)
+
+
+def test_one_wrong_key_shown_before_and_after_a_restart_is_still_one() -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES - 1, same=True)
+    again = _restarted(lockouts, 10)
+    _wrong(again, 1, at=11, same=True)
+    assert (again.until("a", 12, right=False) is not None, again.until("a", 12, right=True)) == (True, None)
+
+
+def test_nobody_is_kept_who_has_nothing_against_them_any_more() -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES - 1)
+    _wrong(lockouts, TRIES, source="b")
+    assert lockouts.dump(WITHIN + TRIES) != lockouts.dump(TRIES)
+    assert _restarted(lockouts, LASTS + WITHIN).lift() == []
+
+
+def test_of_many_addresses_the_latest_are_kept() -> None:
+    lockouts = Lockouts()
+    for n in range(KEPT + 10):
+        lockouts.wrong(f"{n}", Shown(b"x"), 10)
+    again = _restarted(lockouts, 11).lift()
+    assert (len(again), again[-1]) == (KEPT, f"{KEPT + 9}")
+
+
+def test_a_wrong_key_is_kept_by_so_little_that_nobody_can_find_it_again() -> None:
+    lockouts = Lockouts()
+    lockouts.wrong("a", Shown(digest("nearly the right one")), 0)
+    assert digest("nearly the right one")[:5].hex() not in orjson.dumps(lockouts.dump(1)).decode()
+
+
+@pytest.mark.parametrize("now", [-LASTS, 1_000_000])
+def test_a_clock_that_was_set_meanwhile_locks_nobody_out(now: float) -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES)
+    again = Lockouts()
+    again.load(lockouts.dump(10), now)
+    assert again.until("a", now, right=False) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 7, "x", [], {"a": 7}, {"a": []}, {"a": [1, 2, 3]}, {"a": ["x", True, []]}, {"a": [0, True, [[1, 2]]]}],
+    ids=str,
+)
+def test_nonsense_is_left_out(value: JSON) -> None:
+    again = Lockouts()
+    again.load(value, 8)
+    assert again.until("a", 8, right=False) is None
+
+
+def test_what_changes_is_counted() -> None:
+    lockouts = Lockouts()
+    seen = [lockouts.changes]
+    lockouts.wrong("a", Shown(b"x"), 0)
+    seen.append(lockouts.changes)
+    lockouts.good("a")
+    seen.append(lockouts.changes)
+    lockouts.good("a")
+    assert (seen, lockouts.changes) == ([0, 1, 2], 2)
