@@ -12,6 +12,7 @@ from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
 from omniroute_addon.engine.exchange import Exchange
 from omniroute_addon.engine.keeper import Barred, Keeper
+from omniroute_addon.engine.memory_file import MemoryFile
 from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.relay import Relay
 from omniroute_addon.engine.resend import resend
@@ -19,6 +20,7 @@ from omniroute_addon.engine.sharing import Shared, Sharing
 from omniroute_addon.engine.standing import Standing
 from omniroute_addon.engine.upstream import Upstreams
 from omniroute_addon.gateway.lockout import Lockouts
+from omniroute_addon.home import data_dir
 from omniroute_addon.ledger.ledger import Ledger
 from omniroute_addon.routing import surfaces
 from omniroute_addon.routing.ask import Ask
@@ -52,7 +54,7 @@ class Engine:
         self._rng = random.Random()  # noqa: S311 -- which target is tried first is no secret
         self._keeper = Keeper(self.ledger, self.standing, Barred(self.lockouts, lambda: self.snapshot, self.now))
         self._keeper.load()
-        self._memory = BoundedMemory(max_items=MEMORY_ITEMS, max_bytes=MEMORY_BYTES)
+        self._memory = MemoryFile(data_dir(), BoundedMemory(max_items=MEMORY_ITEMS, max_bytes=MEMORY_BYTES))
         self._upstreams: Upstreams | None = None
 
     def use(self, snapshot: Snapshot) -> None:
@@ -73,6 +75,7 @@ class Engine:
 
     def start(self) -> None:
         """Open the relay's ports; needs a running event loop."""
+        self._memory.start()
         self._upstreams = Upstreams()
         self._sharing.start()
         self.relay.start()
@@ -87,6 +90,7 @@ class Engine:
             self._upstreams = None
         self._keeper.stop()
         await self._sharing.stop()
+        self._memory.stop()
         await asyncio.to_thread(self.ledger.close)
 
     def reset(self, name: str | None) -> list[str]:
