@@ -194,9 +194,11 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _stale(error: Exception) -> bool:
-    """Whether a connection broke in the way of one that the other side had closed before."""
-    cause = _cause(error)
-    return isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError)
+    """Whether a connection broke in the way of one that the other side had closed, or reset, before."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def _cause(error: Exception) -> BaseException:

@@ -1,6 +1,8 @@
 """A provider on a real loopback socket that says exactly the bytes it is told, and knows when its client has gone."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -145,6 +147,8 @@ class Provider:
                     left.cancel()
                     await asyncio.gather(opened, left, return_exceptions=True)
         if said.reset:
+            sock: socket.socket = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 
 

@@ -1,7 +1,9 @@
 """Calls to a provider on a loopback socket: what is sent, what comes back, and every way it can break."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -172,6 +174,33 @@ def test_a_kept_connection_that_has_gone_stale_costs_nothing(reset: bool) -> Non
                 await read(await upstreams.open(post(provider.url), connect=20, idle=20))
                 assert await read(await upstreams.open(post(provider.url), connect=20, idle=20)) == b"two"
             assert (len(provider.received), provider.connections) == (3, 2)
+
+    run(main)
+
+
+def test_a_kept_connection_that_was_reset_while_it_was_idle_costs_nothing() -> None:
+    """As firewalls and load balancers do it: not closed, but answered with a reset."""
+    connections: list[asyncio.StreamWriter] = []
+
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.append(writer)
+            first = len(connections) == 1
+            await reader.readuntil(b"{}")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n" + (b"one" if first else b"two"))
+            await writer.drain()
+            if not first:
+                await reader.read()
+            sock: socket.socket = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, pool() as upstreams:
+            call = post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+            assert await read(await upstreams.open(call, connect=20, idle=20)) == b"one"
+            assert await read(await upstreams.open(call, connect=20, idle=20)) == b"two"
+        assert len(connections) == 2
 
     run(main)
 
