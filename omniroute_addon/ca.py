@@ -12,6 +12,7 @@ is therefore not covered (:meth:`Authority.missing`) until :func:`rotate` makes 
 import datetime as dt
 import hashlib
 import ipaddress
+import logging
 import os
 import shutil
 import socket
@@ -30,12 +31,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from omniroute_addon.home import private_dir, write_private
 
+logger = logging.getLogger(__name__)
+
 VALIDITY = dt.timedelta(days=2 * 365)
 BACKDATED = dt.timedelta(days=2)
 """As mitmproxy's leaves are: for clients whose clock is behind."""
 
 KEY_FILE = "mitmproxy-ca.pem"
 CERT_FILE = "mitmproxy-ca-cert.pem"
+_CERT_FILE_TOO = "mitmproxy-ca-cert.cer"
 
 SYSTEM_ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -136,12 +140,20 @@ def load(directory: Path) -> Authority | None:
         certificate = x509.load_pem_x509_certificate(raw)
     except ValueError as error:
         raise CAError(f"{path}: holds no certificate; make a new CA with: omniroute ca rotate") from error
+    try:
+        serialization.load_pem_private_key(raw, None)
+    except (TypeError, ValueError) as error:
+        raise CAError(f"{path}: holds no key; make a new CA with: omniroute ca rotate") from error
     return Authority(directory, certificate)
 
 
 def ensure(directory: Path, hosts: Iterable[str]) -> Authority:
-    """The CA in ``directory``, made now for ``hosts`` if there is none. Safe when two processes do it at once."""
+    """The CA in ``directory``, made now for ``hosts`` if there is none. Safe when two processes do it at once.
+
+    What tools trust is written again when it is not the certificate that we sign with.
+    """
     if (existing := load(directory)) is not None:
+        _mend(existing)
         return existing
     fresh = _create_beside(directory, hosts)
     try:
@@ -156,6 +168,20 @@ def ensure(directory: Path, hosts: Iterable[str]) -> Authority:
     if made is None:
         raise CAError(f"{directory}: the new CA could not be put there")
     return made
+
+
+def _mend(authority: Authority) -> None:
+    pem = authority.certificate.public_bytes(serialization.Encoding.PEM)
+    for name in (CERT_FILE, _CERT_FILE_TOO):
+        path = authority.directory / name
+        try:
+            if path.exists() and path.read_bytes() == pem:
+                continue
+            write_private(path, pem, 0o644)
+        except OSError as error:
+            logger.warning("%s is not our certificate, and cannot be written: %s", path, error.strerror)
+        else:
+            logger.warning("%s was damaged and is written again", path)
 
 
 def rotate(directory: Path, hosts: Iterable[str]) -> tuple[Authority, Path | None]:
@@ -260,7 +286,7 @@ def _write_store(directory: Path, hosts: Iterable[str]) -> None:
     write_private(directory / KEY_FILE, key_pem + cert_pem)
     for name, content in (
         (CERT_FILE, cert_pem),
-        ("mitmproxy-ca-cert.cer", cert_pem),
+        (_CERT_FILE_TOO, cert_pem),
         ("mitmproxy-ca-cert.p12", cert_p12),
         ("mitmproxy-dhparam.pem", DEFAULT_DHPARAM),
     ):

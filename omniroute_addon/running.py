@@ -1,8 +1,8 @@
 """The record of running proxies in the data dir, so that ``run``, ``env``, ``status`` and ``doctor`` can find one.
 
 ``run/proxy.json`` belongs to the proxy that other commands join; a further one beside it writes ``run/proxy-<pid>.json``.
-A record whose process is gone, or whose proxy port nobody answers, is stale: it is ignored, and removed by the next
-proxy that starts. The records hold mitmweb's login token and are 0600.
+A record whose process is gone, or whose proxy port nobody answers, is stale, and so is one that cannot be read: it is
+ignored, and removed by the next proxy that starts. The records hold mitmweb's login token and are 0600.
 """
 
 import contextlib
@@ -62,8 +62,9 @@ def config_of(running: Running | None) -> Path | None:
 @contextlib.contextmanager
 def recorded(home: Path, running: Running) -> Generator[Path]:
     """Keep ``running`` on record while the block runs."""
-    for path, other in records(home):
-        if not other.alive:
+    alive = {path for path, other in records(home) if other.alive}
+    for path in (home / "run").glob("proxy*.json"):
+        if path not in alive:
             path.unlink(missing_ok=True)
     path = home / "run" / "proxy.json"
     if path.exists():

@@ -9,15 +9,19 @@ import base64
 import binascii
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from omniroute_addon.home import data_dir, private_dir, write_private
+
+logger = logging.getLogger(__name__)
 
 _VERSION = 1
 _NONCE_BYTES = 12
@@ -115,8 +119,19 @@ class Vault:
 
 
 def from_vault(name: str) -> str | None:
-    """A secret of the data dir's vault, for ``config.load(secrets=…)``; None when it is not there or cannot be read."""
+    """A secret of the data dir's vault, for ``config.load(secrets=…)``; None when it is not there or cannot be read.
+
+    Why it cannot is said once.
+    """
     try:
         return Vault().get(name)
-    except (VaultError, OSError):
-        return None
+    except VaultError as error:
+        _say(str(error))
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}")
+    return None
+
+
+@cache
+def _say(why: str) -> None:
+    logger.warning("accounts whose key is in the vault are left out: %s", why)

@@ -53,7 +53,7 @@ def test_after_a_kill_under_load_everything_is_as_it_was(tmp_path: Path, provide
         asyncio.run(kill_under_load(proxy, second, 200, ASKED))
     seen = len(provider.calls)
     home = tmp_path / "home"
-    assert _half_written(home) == []
+    assert half_written(home) == []
     began = time.monotonic()
     with running(tmp_path, rules) as proxy:
         took = time.monotonic() - began
@@ -86,7 +86,7 @@ def test_an_open_breaker_is_open_after_a_kill(tmp_path: Path, provider: Provider
     assert len(provider.calls) == seen
 
 
-def _half_written(home: Path) -> list[str]:
+def half_written(home: Path) -> list[str]:
     """Files that were being made, and JSON or databases that cannot be read."""
     bad: list[str] = []
     for path in home.rglob("*"):

@@ -25,7 +25,7 @@ STEP = Answer(("I look.",), (CALL,), THOUGHT, PROOF)
 RESULT = "what the note says"
 
 
-def _turn(form: str, target: str, first: Mapping[str, Any] | None = None) -> Ask:
+def turn(form: str, target: str, first: Mapping[str, Any] | None = None) -> Ask:
     """The question of a chat or Anthropic client; with ``first``, its answer, and what the tool it called has said."""
     asked = ask(form, f"up-{target}/m")
     schema = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -60,12 +60,12 @@ def test_reasoning_reaches_its_maker_again_after_a_kill(
     provider.script(Say(STEP), says("Here."), says("There."), says("And here."))
     rules = targets(up=provider)
     with to_be_killed(tmp_path, rules) as proxy:
-        first = post_gateway(proxy, _turn(client, maker)).json()
-        assert spoken(client, post_gateway(proxy, _turn(client, other, first))) == "Here."
+        first = post_gateway(proxy, turn(client, maker)).json()
+        assert spoken(client, post_gateway(proxy, turn(client, other, first))) == "Here."
         proxy.process.kill()
     with running(tmp_path, rules) as proxy:
-        assert spoken(client, post_gateway(proxy, _turn(client, other, first))) == "There."
-        assert spoken(client, post_gateway(proxy, _turn(client, maker, first))) == "And here."
+        assert spoken(client, post_gateway(proxy, turn(client, other, first))) == "There."
+        assert spoken(client, post_gateway(proxy, turn(client, maker, first))) == "And here."
     seen = [PROOF.encode() in call.body for call in provider.calls]
     assert seen == [False, False, False, True]
     assert RESULT.encode() in provider.calls[-1].body
@@ -74,7 +74,7 @@ def test_reasoning_reaches_its_maker_again_after_a_kill(
 def test_reasoning_is_sealed_in_the_data_dir(tmp_path: Path, provider: Provider) -> None:
     provider.script(Say(STEP))
     with to_be_killed(tmp_path, targets(up=provider)) as proxy:
-        post_gateway(proxy, _turn("openai-chat", "anthropic-messages"))
+        post_gateway(proxy, turn("openai-chat", "anthropic-messages"))
         proxy.process.kill()
     files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert "memory.log" in {path.name for path in files}

@@ -197,6 +197,28 @@ def test_a_file_without_certificate_is_named(directory: Path) -> None:
         ca.load(directory)
 
 
+def test_a_file_without_its_key_is_named(authority: ca.Authority) -> None:
+    path = authority.directory / ca.KEY_FILE
+    path.write_text(authority.pem)
+    with pytest.raises(ca.CAError, match=r"mitmproxy-ca\.pem: holds no key"):
+        ca.load(authority.directory)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"junk", b"-----BEGIN CERTIFICATE-----\nMII"], ids=str)
+def test_what_tools_trust_is_written_again(
+    authority: ca.Authority, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = authority.cert_path.read_bytes()
+    if content is None:
+        authority.cert_path.unlink()
+    else:
+        authority.cert_path.write_bytes(content)
+    for _ in range(2):
+        ca.ensure(authority.directory, ["api.openai.com"])
+    assert authority.cert_path.read_bytes() == good
+    assert [record.getMessage().endswith("was damaged and is written again") for record in caplog.records] == [True]
+
+
 def test_no_host_at_all_is_refused(directory: Path) -> None:
     with pytest.raises(ca.CAError, match="no surfaces"):
         ca.ensure(directory, ())

@@ -76,6 +76,13 @@ def test_a_stale_record_makes_room(tmp_path: Path, listener: str, gone: int) -> 
         assert path.name == "proxy.json"
 
 
+def test_a_broken_record_makes_room(tmp_path: Path, listener: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "proxy.json").write_text('{"pid": 1')
+    with running.recorded(tmp_path, record(listener)) as path:
+        assert path.name == "proxy.json"
+
+
 def test_a_second_proxy_does_not_displace_the_first(tmp_path: Path, listener: str) -> None:
     first, second = record(listener, config="/a.yaml"), record(listener, config="/b.yaml")
     with running.recorded(tmp_path, first), running.recorded(tmp_path, second):

@@ -102,7 +102,10 @@ def test_the_configuration_reads_the_data_dirs_vault(tmp_path: Path, monkeypatch
     assert (from_vault("glm"), from_vault("none")) == ("x", None)
 
 
-def test_a_damaged_vault_does_not_stop_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_vault_does_not_stop_the_configuration_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("OMNIROUTE_HOME", str(tmp_path))
     (tmp_path / "vault.json").write_text("broken")
-    assert from_vault("glm") is None
+    assert (from_vault("glm"), from_vault("kimi")) == (None, None)
+    assert [record.getMessage().endswith("vault.json: not JSON") for record in caplog.records] == [True]
