@@ -6,6 +6,7 @@ The relay opens when the configuration is first known, before mitmproxy's listen
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,11 +27,12 @@ from omniroute_addon.engine.engine import Engine
 from omniroute_addon.home import data_dir
 from omniroute_addon.ledger import prices
 from omniroute_addon.ledger.ledger import Ledger
+from translators import FORMATS
 
 logger = logging.getLogger(__name__)
 
 WARM = 1.0
-"""Seconds after the start when the price list is imported; calls that come first are served first."""
+"""Seconds after the start when what later calls may need is imported; calls that come first are served first."""
 POLL = 0.25
 """Seconds between two looks at the rule file."""
 
@@ -67,7 +69,7 @@ class OmniRoute:
             ctx.options.update(connection_strategy="lazy", upstream_cert=False)
 
     async def running(self) -> None:
-        asyncio.get_running_loop().call_later(WARM, prices.warm)
+        asyncio.get_running_loop().call_later(WARM, _warm)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
 
     async def done(self) -> None:
@@ -118,3 +120,9 @@ class OmniRoute:
                     missing = self.engine.uncovered
                     if missing:
                         logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))
+
+
+def _warm() -> None:
+    """In threads: the price list, and the wire formats that nobody has spoken yet."""
+    prices.warm()
+    threading.Thread(target=lambda: list(FORMATS.values()), daemon=True, name="wire formats").start()
