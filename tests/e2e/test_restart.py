@@ -1,6 +1,6 @@
 """``kill -9`` between two turns of a task, and what the next process must still know: reasoning, pace, who guessed keys."""
 
-import json
+import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,14 +81,18 @@ def test_reasoning_is_sealed_in_the_data_dir(tmp_path: Path, provider: Provider)
     assert not [path for path in files if THOUGHT.encode() in path.read_bytes() or PROOF.encode() in path.read_bytes()]
 
 
-def _kept(proxy: Proxy, part: str, word: str) -> None:
-    """Wait until it is written down."""
+def _kept(proxy: Proxy, part: str, *path: str | int) -> None:
+    """Wait until there is something at this place of what is written down."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with books(proxy.home / "ledger.db") as found:
-            if word in json.dumps(found.state(part)):
+            value: Any = found.state(part)
+        with contextlib.suppress(KeyError, TypeError):
+            for step in path:
+                value = value[step]
+            if value:
                 return
-    raise AssertionError(f"no {word} in {part}")
+    raise AssertionError(f"nothing at {path} of {part}")
 
 
 def test_who_guesses_keys_is_locked_out_after_a_kill_too(tmp_path: Path, provider: Provider) -> None:
@@ -98,7 +102,7 @@ def test_who_guesses_keys_is_locked_out_after_a_kill_too(tmp_path: Path, provide
         for number in range(5):
             assert _status(proxy, asked, f"guess-{number}") == 401
         assert _status(proxy, asked, "guess-5") == 429
-        _kept(proxy, "lockouts", "127.0.0.1")
+        _kept(proxy, "lockouts", "sources", "127.0.0.1", 0)
         proxy.process.kill()
     with running(tmp_path, rules) as proxy:
         assert _status(proxy, asked, "the-right-key-0123456789") == 429
@@ -127,7 +131,7 @@ def test_an_account_that_takes_no_more_calls_is_left_alone_after_a_kill(
     asked = ask("openai-chat", "any")
     with to_be_killed(tmp_path, rules) as proxy:
         assert spoken("openai-chat", post_gateway(proxy, asked)) == "Last."
-        _kept(proxy, "pace", "up:one")
+        _kept(proxy, "pace", "up:one", 1)
         proxy.process.kill()
     with running(tmp_path, rules) as proxy:
         assert spoken("openai-chat", post_gateway(proxy, asked)) == "Spare."
