@@ -253,6 +253,9 @@ class Lane:
         now = self._now()
         while self._line:
             first = self._line[0]
+            if first.future.done():  # cancelled in this very turn of the loop: a place would be lost with it
+                self._line.popleft()
+                continue
             wait = self.pace.wait(first.rates, now, careful=first.careful, alone=first.alone)
             if wait <= 0:
                 self._line.popleft()

@@ -43,7 +43,7 @@ def test_a_call_beside_streams_that_were_left_gets_its_answer(
     assert "Traceback" not in proxy.log.read_text()
 
 
-@pytest.mark.parametrize("rates", [""], ids=["free"])
+@pytest.mark.parametrize("rates", ["", ", rates: {concurrency: 2}"], ids=["free", "in line"])
 def test_calls_beside_connections_that_are_closed_get_their_answers(
     provider: Provider, start_proxy: StartProxy, rates: str
 ) -> None:
