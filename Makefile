@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml .ci/constraints.txt .ci/python
 	echo "making $(VENV) with $$python"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[semantic]' --group dev
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -226,7 +226,7 @@ class Inspect:
             shown.response.timestamp_end = attempt.ended
         else:
             shown.error = flow.Error(attempt.outcome)
-        shown.comment = f"↳ attempt {attempt.number} of {exchange.id[:8]} · {attempt.target} · {attempt.outcome}"
+        shown.comment = f"↳ {attempt.title} of {exchange.id[:8]} · {attempt.target} · {attempt.outcome}"
         if attempt.failed:
             shown.marked = _MARK_FAILED
         shown.metadata[KEY] |= {
@@ -252,6 +252,8 @@ class Inspect:
             client.marked = ""
         client.metadata[KEY] |= {
             "client": exchange.client,
+            "route": exchange.route,
+            "decision": exchange.decision,
             "format": exchange.format,
             "model": exchange.model,
             "combo": exchange.combo,
@@ -337,7 +339,7 @@ def _attempt_flow(client: http.HTTPFlow, exchange: ExchangeRecord, attempt: Atte
     )
     shown = http.HTTPFlow(peer, connection.Server(address=(request.host, request.port)), live=False)
     shown.request = request
-    shown.comment = f"↳ attempt {attempt.number} of {exchange.id[:8]} · {attempt.target}"
+    shown.comment = f"↳ {attempt.title} of {exchange.id[:8]} · {attempt.target}"
     shown.metadata[KEY] = {
         "role": "attempt",
         "exchange": exchange.id,

@@ -76,9 +76,21 @@ def _show(call: _Facts) -> None:
         account = f" with account {out['account']}" if out["account"] else ""
         until = f" until {plots.clock(out['until'])}" if out["until"] is not None else ""
         console.say(f"out: {out['target']}{account}: {out['reason']}{until}", "yellow")
+    if like := decided.get("semantic"):
+        console.say(_like(like, hit=call["route"] == "cache.semantic"))
     for one in call["attempts"]:
         account = f" ({one['account']})" if one["account"] else ""
         took = f", {plots.duration(one['ended'] - one['started'])}" if one["ended"] else ""
         cost = "" if one["micro"] is None else f", {plots.money(one['micro'])}"
-        console.say(f"try {one['number']}: {one['target']}{account}: {one['outcome']}{took}{cost}")
-    console.say(call["outcome"], "green" if call["outcome"] == "done" else "red")
+        what = f"try {one['number']}" if one["number"] else "embedding"
+        console.say(f"{what}: {one['target']}{account}: {one['outcome']}{took}{cost}")
+    console.say(call["outcome"], "green" if call["outcome"] in ("done", "bypassed", "replayed") else "red")
+
+
+def _like(found: Mapping[str, Any], *, hit: bool) -> str:
+    """What the semantic cache has found."""
+    said = f"call {found['exchange'][:8]}, similarity {found['similarity']}, threshold {found['threshold']}"
+    if not hit:
+        return f"semantic cache: the nearest question is that of {said}"
+    tokens = [count for count in found.get("tokens", ()) if count is not None]
+    return f"semantic cache: answered as {said}" + (f"; saved {sum(tokens):,} tokens" if tokens else "")

@@ -203,6 +203,11 @@ def _show_replayed(found: Mapping[str, Mapping[str, Any]]) -> None:
         console.say(f"answered again: {calls}; saved {saved} at list prices")
     if kept and kept["entries"]:
         console.say(f"cache: {kept['entries']} kept, {kept['bytes'] / 1024:.0f} KiB")
+    if kept and (similar := kept.get("semantic")):
+        console.say(
+            f"semantic cache: {similar['entries']} kept, {similar['bytes'] / 1024:.0f} KiB; {similar['hits']} hits,"
+            f" {similar['misses']} misses, {similar['failed']} without a vector"
+        )
 
 
 def _show_budgets(budgets: Sequence[Mapping[str, object]], now: float) -> None:

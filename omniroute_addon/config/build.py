@@ -40,6 +40,7 @@ from omniroute_addon.config.schema import (
     SurfacesSpec,
 )
 from omniroute_addon.config.section import Section
+from omniroute_addon.config.semantic import unused
 from omniroute_addon.config.validate import meant
 from translators.format import Profile
 
@@ -382,7 +383,7 @@ def warnings(snapshot: Snapshot, document: Document) -> tuple[Problem, ...]:
         if provider.overridden and ending and not urlsplit(provider.base_url).path.endswith(ending):
             text = f"{_shown(provider.base_url)} does not end with {ending}; it is called as written"
             out.append(document.problem(("providers", name, "base_url"), text))
-    out += [*strangers(snapshot, document), *idle(snapshot, document)]
+    out += [*strangers(snapshot, document), *idle(snapshot, document), *unused(snapshot, document)]
     return tuple(sorted(out, key=lambda problem: problem.line or 0))
 
 

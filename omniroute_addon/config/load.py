@@ -39,6 +39,7 @@ from omniroute_addon.config.paths import data_file, default_config
 from omniroute_addon.config.references import check_references
 from omniroute_addon.config.schema import ComboSpec, ConfigSpec, RegistrySpec, SurfacesSpec
 from omniroute_addon.config.section import Section
+from omniroute_addon.config.semantic import check_semantic
 from omniroute_addon.config.validate import validate
 
 
@@ -108,11 +109,13 @@ def parse(
             f"routes[{index}]" if spec.name is None else f"routes[{index}] {spec.name}",
             spec.enabled,
             spec.on_midstream_failure,
+            spec.cache == "semantic",
         )
         for index, spec in enumerate(config.routes)
     )
     check_names(config, document, prefixes)
     check_references(config, document, prefixes)
+    check_semantic(config, document, providers, prefixes)
     usable = build.usable(accounts, providers, env)
     final = {account.name: account for entries in usable.values() for account in entries}
     snapshot = Snapshot(

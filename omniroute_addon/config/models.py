@@ -338,6 +338,8 @@ class Route:
     enabled: bool = True
     on_midstream_failure: MidstreamFailure | None = None
     """Goes before what the combo says."""
+    semantic: bool = False
+    """A question may get the answer to one in other words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,6 +386,8 @@ class RouteSpec(Section):
     on_midstream_failure: MidstreamFailure | None = None
     """Instead of what the combo says."""
     enabled: bool = True
+    cache: Literal["semantic"] | None = None
+    """``semantic``: a question may get the answer to one in other words, see ``cache.semantic``."""
 
 
 # ── surfaces ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -77,7 +77,7 @@ class Engine:
         """Open the relay's ports; needs a running event loop."""
         self._memory.start()
         self._upstreams = Upstreams()
-        self._sharing.start()
+        self._sharing.start(self._upstreams, self.standing)
         self.relay.start()
         self._keeper.start()
 

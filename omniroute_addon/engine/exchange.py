@@ -136,6 +136,14 @@ class Exchange:
         self.record.ended = time.time()
         self._tell(self._observer.exchange_ended, self.record)
 
+    async def refuse(self, sink: Sink) -> None:
+        """The proxy stops before anything was tried."""
+        try:
+            await self._refuse(Recorder(sink, self.record), hub.Failure("overloaded", STOPPED, 503))
+        finally:
+            self.record.ended = time.time()
+            self._tell(self._observer.exchange_ended, self.record)
+
     def _left_by_client(self) -> None:
         if self.record.outcome == "running":
             self.record.outcome = "client left"

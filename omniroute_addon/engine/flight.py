@@ -10,9 +10,10 @@ it cannot make everything be kept in memory.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from omniroute_addon.engine.call import SHUTDOWN, Sink
-from omniroute_addon.engine.exchange import Exchange
+from omniroute_addon.engine.call import SHUTDOWN, Call, Sink
+from omniroute_addon.ledger import ExchangeRecord
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,20 @@ AHEAD = 64 * 1024
 """Bytes that the exchange may be before its fastest reader."""
 BEHIND = 8 * 1024 * 1024
 """Bytes that a reader may be behind the fastest."""
+
+
+class Answering(Protocol):
+    """What flies: an exchange, or what stands for it."""
+
+    @property
+    def call(self) -> Call: ...
+
+    @property
+    def record(self) -> ExchangeRecord: ...
+
+    async def run(self, sink: Sink) -> None: ...
+
+    def abandon(self) -> None: ...
 
 
 class Seat:
@@ -39,7 +54,7 @@ class Seat:
 class Flight:
     """A sink for its exchange."""
 
-    def __init__(self, exchange: Exchange, room: int, landed: Callable[["Flight"], None]) -> None:
+    def __init__(self, exchange: Answering, room: int, landed: Callable[["Flight"], None]) -> None:
         """``room``: bytes of the answer up to which calls may come aboard. ``landed``: told when all is over."""
         self.exchange = exchange
         self.status: int | None = None

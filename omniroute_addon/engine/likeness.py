@@ -18,9 +18,10 @@ from hashlib import sha256
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from omniroute_addon.config.governance import Cache, Idempotency
+from omniroute_addon.config.caching import Cache, Idempotency
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Call
+from omniroute_addon.engine.wording import Wording, literals, taken_out
 from omniroute_addon.routing.ask import Ask
 
 NO_CACHE = "x-omniroute-no-cache"
@@ -39,6 +40,7 @@ _MEANINGFUL = frozenset(
     ]
 )
 _STREAM_METHOD, _WHOLE_METHOD = ":streamGenerateContent", ":generateContent"
+_TOOLS = ("tools", "functions")
 _STATEFUL = ("previous_response_id", "conversation", "background", "container")
 """Members that stand for something the provider keeps."""
 
@@ -50,6 +52,8 @@ class Question:
     key: str
     manner: str
     """How the answer is to come: the same bytes do only for the same manner."""
+    wording: Wording | None = None
+    """What may be said in other words; None when it must not be."""
 
 
 def errand(call: Call, ask: Ask, rules: Idempotency) -> str | None:
@@ -63,10 +67,10 @@ def errand(call: Call, ask: Ask, rules: Idempotency) -> str | None:
     return _digest("errand", key, *_caller(call, ask), *_address(call, call.wire.path), call.wire.query, call.wire.body)
 
 
-def question(call: Call, ask: Ask, rules: Cache, shape: str = "") -> Question | None:
+def question(call: Call, ask: Ask, rules: Cache, shape: str = "", *, reworded: bool = False) -> Question | None:
     """The digest of a request whose answer may be given again; None for all others.
 
-    ``shape``: whatever else changes what a target is asked.
+    ``shape``: whatever else changes what a target is asked. ``reworded``: also find what may be said in other words.
     """
     if not rules.enabled or b"emperature" not in call.wire.body or _declined(call):
         return None
@@ -87,8 +91,19 @@ def question(call: Call, ask: Ask, rules: Cache, shape: str = "") -> Question | 
     query = sorted(parse_qsl(call.wire.query, keep_blank_values=True))
     manner += "".join(f" {name}={value}" for name, value in query if name == "alt")
     asked = [f"{name}={value}" for name, value in query if name != "alt"]
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return Question(_digest("question", shape, *_caller(call, ask), *_address(call, path), *asked, canonical), manner)
+    around = (shape, *_caller(call, ask), *_address(call, path), *asked)
+    key = _digest("question", *around, _canonical(body))
+    if not reworded or rules.semantic is None or any(inner.get(name) for name in _TOOLS):
+        return Question(key, manner)
+    text = taken_out(call.format, cast("dict[str, Any]", inner))
+    if text is None or not text.strip() or len(text.encode("utf-8", "surrogatepass")) > rules.semantic.max_text:
+        return Question(key, manner)
+    scope = _digest("wording", rules.semantic.embeddings, *around, _canonical(body), json.dumps([*literals(text)]))
+    return Question(key, manner, Wording(scope, text))
+
+
+def _canonical(body: dict[str, Any]) -> str:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
 def _declined(call: Call) -> bool:
@@ -112,7 +127,7 @@ def _answers_alike(body: dict[str, Any], rules: Cache) -> bool:
         return False
     if any(body.get(name) for name in _STATEFUL):
         return False
-    return rules.tools or not (body.get("tools") or body.get("functions"))
+    return rules.tools or not any(body.get(name) for name in _TOOLS)
 
 
 def _caller(call: Call, ask: Ask) -> Iterator[str]:

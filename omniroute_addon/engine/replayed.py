@@ -24,6 +24,7 @@ from omniroute_addon.routing.ask import Ask
 from translators import hub
 
 HIT = "cache.hit"
+SEMANTIC = "cache.semantic"
 JOINED = "idempotency.joined"
 AGAIN = "idempotency.again"
 CACHE = "cache"
@@ -31,6 +32,7 @@ CACHE = "cache"
 
 _MARKS: dict[str, tuple[tuple[str, str], ...]] = {
     HIT: (("x-omniroute-cache", "HIT"), ("x-omniroute-cache-hit", "true")),
+    SEMANTIC: (("x-omniroute-cache", "SEMANTIC"), ("x-omniroute-cache-hit", "true")),
     JOINED: (("x-omniroute-idempotent", "true"),),
     AGAIN: (("x-omniroute-idempotent", "true"),),
 }
@@ -44,9 +46,12 @@ class Leading:
 
     def __init__(self, flight: Flight) -> None:
         self.call: Call = flight.exchange.call
-        self.record: ExchangeRecord = flight.exchange.record
         self._flight = flight
         self._seat = flight.board()
+
+    @property
+    def record(self) -> ExchangeRecord:
+        return self._flight.exchange.record
 
     async def run(self, sink: Sink) -> None:
         """Answer the call."""
@@ -62,6 +67,7 @@ class _Replay(AnsweredHere):
 
     def __init__(self, exchange: Exchange, route: str, snapshot: Snapshot, ask: Ask, observer: Observer) -> None:
         self._route = route
+        self._marks = _MARKS[route]
         decision: dict[str, hub.JSON] = {"route": route, "ask": asked(ask), "rule": exchange.plan.route}
         record = exchange_record(
             exchange.call, ask, snapshot, decision, route=route, session=ask.facts.glimpse().session
@@ -122,7 +128,7 @@ class Repeating(_Replay):
         else:
             headers.append(("content-length", f"{len(body)}"))
         age = max(0.0, time.time() - self._kept.stored)
-        recorder.start(200, [*headers, ("age", f"{age:.0f}"), *_MARKS[self._route]])
+        recorder.start(200, [*headers, ("age", f"{age:.0f}"), *self._marks])
         for begin in range(0, len(body), _PIECE):
             await recorder.write(body[begin : begin + _PIECE])
         self._saved(self._kept.provider, self._kept.model, self._kept.worth)
@@ -140,7 +146,7 @@ class Joining(_Replay):
         self._seat = flight.board()
 
     async def _answer(self, recorder: Recorder) -> None:
-        await _fly(self._flight, self._seat, _Guest(recorder, _MARKS[self._route]))
+        await _fly(self._flight, self._seat, _Guest(recorder, self._marks))
         try:
             await self._flight.ended()
         finally:  # this client has its answer, even when it leaves now
@@ -150,6 +156,8 @@ class Joining(_Replay):
         used = leader.used
         if leader.ok and used is not None:
             self._saved(used.provider, used.model, used.cost.worth if used.cost else None)
+        elif leader.outcome == REPLAYED:
+            self._saved(None, None, leader.saved)
         else:
             self.record.outcome = leader.outcome
 

@@ -6,7 +6,8 @@ Asked at the start of every exchange of an answer, before anything is tried, in 
 2. A question (temperature 0, where ``cache`` is on) that has been answered gets the kept answer, when the rules still
    name the target that gave it.
 3. Either joins a call like it that is under way.
-4. Else the call goes out, and others may join it.
+4. Else the call goes out, and others may join it. A question on a route that wants so first looks for the answer to one
+   in other words, see ``similar``.
 
 What is kept is kept when its exchange has ended: only answers with a proper end and a reason for it, never an error, a
 refusal or a piece. What two targets have told together is no target's answer to the question: it is told again to the
@@ -28,9 +29,11 @@ from omniroute_addon.engine.keeper import Keeping
 from omniroute_addon.engine.kept import Answers, Kept, told_again
 from omniroute_addon.engine.likeness import Question
 from omniroute_addon.engine.replayed import AGAIN, HIT, JOINED, Joining, Leading, Repeating
+from omniroute_addon.engine.similar import Seeking, Similar, targets_of
+from omniroute_addon.engine.standing import Standing
+from omniroute_addon.engine.upstream import Upstreams
 from omniroute_addon.home import data_dir
 from omniroute_addon.routing.ask import Ask
-from omniroute_addon.routing.plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class Sharing:
         self._recent = Answers()
         self._answers = Answers(self._dropped)
         self._file: CacheFile | None = None
+        self._similar: Similar | None = None
         self._figures = {"hits": 0, "misses": 0, "joined": 0, "again": 0, "stored": 0}
         self._started = False
         self._generation = 0
@@ -76,19 +80,26 @@ class Sharing:
         self._answers.limit(rules.ttl if rules.enabled else 0, rules.max_entries, int(rules.max_bytes), now)
         if self._started:
             self._use_file()
+        if self._similar is not None:
+            self._similar.use(snapshot)
 
-    def start(self) -> None:
-        """Read what is kept on disk, if anything is."""
+    def start(self, upstreams: Upstreams | None = None, standing: Standing | None = None) -> None:
+        """Read what is kept on disk, if anything is. Questions in other words need upstreams and a standing."""
         self._started = True
         self._use_file()
+        if upstreams is not None and standing is not None:
+            self._similar = Similar(self._snapshot, standing, upstreams, self._tell)
 
     async def stop(self) -> None:
         """Safe to repeat."""
         for flight in list(self._flights.values()):
             flight.stop()
             await flight.ended()
+        if self._similar is not None:
+            await self._similar.stop()
         if self._snapshot.governance.cache.enabled and self._started:
             self._tell()
+        self._similar = None
         self._started = False
         if self._file is not None:
             await asyncio.to_thread(self._file.close)
@@ -119,7 +130,8 @@ class Sharing:
         if call.operation != "generate" or plan.denied is not None or plan.error is not None:
             return exchange
         errand = likeness.errand(call, ask, rules.idempotency)
-        question = likeness.question(call, ask, rules.cache, self._shape)
+        reworded = self._similar is not None and self._similar.covers(plan)
+        question = likeness.question(call, ask, rules.cache, self._shape, reworded=reworded)
         if errand is None and question is None:
             return exchange
         found = self._kept(exchange, errand, question, ask, observer)
@@ -135,7 +147,9 @@ class Sharing:
             return Joining(exchange, route, self._snapshot, ask, observer, flight)
         if question is not None:
             self._figures["misses"] += 1
-        flight = Flight(exchange, ROOM, partial(self._landed, key, errand, question))
+        flight = Flight(
+            self._seeking(exchange, question, ask, observer), ROOM, partial(self._landed, key, errand, question)
+        )
         self._flights[key] = flight
         return Leading(flight)
 
@@ -149,7 +163,7 @@ class Sharing:
             return Repeating(exchange, AGAIN, self._snapshot, ask, observer, kept, answer)
         if question is None or (kept := self._answers.get(question.key, now)) is None:
             return None
-        if not _still_named(exchange.plan, kept.target) or kept.address != self._address(kept.provider):
+        if kept.target not in targets_of(exchange.plan) or not self._there(kept):
             return None
         answer = told_again(kept, exchange.call.wire, question.manner)
         if answer is None:
@@ -157,23 +171,34 @@ class Sharing:
         self._figures["hits"] += 1
         return Repeating(exchange, HIT, self._snapshot, ask, observer, kept, answer)
 
+    def _seeking(
+        self, exchange: Exchange, question: Question | None, ask: Ask, observer: Observer
+    ) -> Exchange | Seeking:
+        if question is None or question.wording is None or self._similar is None:
+            return exchange
+        return Seeking(exchange, question, self._snapshot, ask, observer, self._similar, self._there)
+
     def _landed(self, key: str, errand: str | None, question: Question | None, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
+        kept: Kept | None = None
         try:
-            self._keep(errand, question, flight)
+            kept = self._keep(errand, question, flight)
         except Exception:
             logger.exception("an answer could not be kept")
+        if isinstance(flight.exchange, Seeking):
+            flight.exchange.landed(kept)
 
-    def _keep(self, errand: str | None, question: Question | None, flight: Flight) -> None:
+    def _keep(self, errand: str | None, question: Question | None, flight: Flight) -> Kept | None:
+        """The answer to a question that is kept."""
         exchange = flight.exchange
         used, body, call = exchange.record.used, flight.kept, exchange.call
         good = flight.status == 200 and exchange.record.outcome == "done"
         if not good or body is None or used is None or used.stop is None or used.stop.reason not in _WHOLE:
-            return
+            return None
         headers = {name.lower(): value for name, value in flight.headers}
         if "content-encoding" in headers:
-            return
+            return None
         now = time.time()
 
         def kept(name: str, manner: str) -> Kept:
@@ -202,13 +227,18 @@ class Sharing:
             or len(body) > rules.max_answer
             or progress.HEADER in call.wire.headers
         ):
-            return
+            return None
         one = kept(question.key, question.manner)
         if self._answers.put(one, now):
             self._figures["stored"] += 1
             if self._file is not None:
                 self._file.put(one)
             self._tell()
+        return one
+
+    def _there(self, kept: Kept) -> bool:
+        """Whether its provider is still at the same address."""
+        return kept.address == self._address(kept.provider)
 
     def _address(self, provider: str | None) -> str:
         found = self._snapshot.providers.get(provider or "")
@@ -217,13 +247,12 @@ class Sharing:
     def _tell(self) -> None:
         """The figures, for ``omniroute status``; those of calls are of this process."""
         answers = self._answers
-        self._ledger.put_state(
-            STATE, {**self._figures, "entries": len(answers), "bytes": answers.bytes, "evicted": answers.evicted}
-        )
-
-
-def _still_named(plan: Plan, target: str) -> bool:
-    """Whether a call may still get this target's answer: what only rests is named, what a policy forbids is not."""
-    if any(one.target == target for one in plan.candidates):
-        return True
-    return any(one.target == target and one.until is not None and one.policy is None for one in plan.excluded)
+        figures: dict[str, object] = {
+            **self._figures,
+            "entries": len(answers),
+            "bytes": answers.bytes,
+            "evicted": answers.evicted,
+        }
+        if self._similar is not None and self._similar.on:
+            figures["semantic"] = dict(self._similar.figures)
+        self._ledger.put_state(STATE, figures)

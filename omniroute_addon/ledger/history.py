@@ -58,7 +58,8 @@ class Call:
 _CALLS = """SELECT id, started, coalesce(ended, started), outcome, plan FROM exchanges JOIN decisions ON exchange = id
 WHERE started >= ? AND started < ? AND outcome NOT IN ('running', 'interrupted', 'replayed') ORDER BY started"""
 _ATTEMPTS = """SELECT exchange, target, account, tier, used, input, output, cache_read, cache_write, reasoning, estimated,
-micro FROM attempts WHERE exchange IN (SELECT id FROM exchanges WHERE started >= ? AND started < ?) ORDER BY exchange, number"""
+micro FROM attempts WHERE exchange IN (SELECT id FROM exchanges WHERE started >= ? AND started < ?) AND number IS NOT 0
+ORDER BY exchange, number"""
 
 
 def history(ledger: Books, since: float, until: float) -> Iterator[Call]:

@@ -29,6 +29,9 @@ CANCELLED = "cancelled"
 OVERTAKEN = "overtaken"
 """The outcome of an attempt that was closed because another beside it was the first to say something."""
 
+EMBEDDING = "embedding"
+"""The outcome of a call for the vector of an exchange's text: its attempt number 0, of which no answer comes."""
+
 
 class Tape:
     """Bytes that went by, kept up to ``limit``; what came later is only counted."""
@@ -60,7 +63,7 @@ class AttemptRecord:
 
     id: str
     number: int
-    """1 for the first attempt of the exchange."""
+    """1 for the first attempt of the exchange; 0 for what was asked of a provider beside it."""
     target: str
     """``glm/glm-4.7`` or ``origin``."""
     account: str | None
@@ -101,7 +104,11 @@ class AttemptRecord:
     @property
     def failed(self) -> bool:
         """It has not answered, or not to the end; nobody was just quicker."""
-        return self.outcome != OVERTAKEN and (not self.used or BROKE_OFF in self.outcome)
+        return self.outcome not in (OVERTAKEN, EMBEDDING) and (not self.used or BROKE_OFF in self.outcome)
+
+    @property
+    def title(self) -> str:
+        return f"attempt {self.number}" if self.number else EMBEDDING
 
 
 @dataclass(slots=True)
@@ -158,7 +165,8 @@ class ExchangeRecord:
         if self.outcome == BYPASSED:
             return f"{self.route} · answered here"
         if self.outcome == REPLAYED:
-            return f"{self.route} · answered here" + (f" · saved ${self.saved / 1e6:.4f}" if self.saved else "")
+            saved = f" · saved ${self.saved / 1e6:.4f}" if self.saved else ""
+            return f"{self.route} · answered here{saved}{self._like()}"
         used = self.used
         target = used.target if used else (self.attempts[-1].target if self.attempts else "no target")
         parts = [f"{self.combo or self.route} → {target}"]
@@ -178,3 +186,11 @@ class ExchangeRecord:
         if self.outcome not in ("done", "running"):
             parts.append(self.outcome)
         return " · ".join(parts)
+
+    def _like(self) -> str:
+        """Whose answer it was, when the question had other words."""
+        match (self.decision or {}).get("semantic"):
+            case {"similarity": similarity, "exchange": str(exchange)}:
+                return f" · {similarity} like {exchange[:8]}"
+            case _:
+                return ""

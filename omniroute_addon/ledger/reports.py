@@ -19,7 +19,7 @@ from omniroute_addon.ledger.ledger import spending
 from omniroute_addon.ledger.record import REPLAYED
 from omniroute_addon.ledger.schema import readable
 
-_NO_FAILURES = "('running', 'interrupted', 'cancelled', 'overtaken')"
+_NO_FAILURES = "('running', 'interrupted', 'cancelled', 'overtaken', 'embedding')"
 """Outcomes of attempts without a used answer that are nobody's fault."""
 
 GROUPS: Mapping[str, str] = {
@@ -86,7 +86,7 @@ _SUMS = f"""count(DISTINCT exchange), count(*),
 sum(NOT coalesce(used, 0) AND outcome NOT IN {_NO_FAILURES}), sum(coalesce(input, 0)),
 sum(coalesce(output, 0)), sum(coalesce(cache_read, 0)), sum(coalesce(cache_write, 0)), sum(coalesce(reasoning, 0)),
 sum(coalesce(micro, 0)), sum(coalesce(worth, 0)), sum(coalesce(cost_estimated, 0) AND coalesce(micro, 0) > 0),
-sum(coalesce(used, 0) AND micro IS NULL)"""
+sum((coalesce(used, 0) OR outcome = 'embedding') AND micro IS NULL)"""
 
 
 class Books:
@@ -125,7 +125,7 @@ class Books:
     def replayed(self, since: float, until: float) -> dict[str, tuple[int, int]]:
         """Calls that got another's answer, by how, each with the micro-dollars that this has saved at list prices."""
         rows = self._connection.execute(
-            """SELECT route, count(*), sum((SELECT coalesce(sum(worth), 0) FROM attempts WHERE exchange = x.id))
+            """SELECT route, count(*), sum((SELECT coalesce(sum(worth), 0) FROM attempts WHERE exchange = x.id AND number IS NOT 0))
             FROM exchanges x WHERE started >= ? AND started < ? AND outcome = ? GROUP BY route ORDER BY route""",
             (since, until, REPLAYED),
         )

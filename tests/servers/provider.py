@@ -109,7 +109,7 @@ class Provider:
     """Start with :func:`serving`. Thread-safe for a test that scripts it and looks at ``calls``."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
-        self.sides: dict[str, Whole] = {}
+        self.sides: dict[str, Step | Behaviour] = {}
         """Answers to side calls by path; others get 404 ``{}``."""
         self.otherwise: Behaviour | None = None
         self._tls = tls
@@ -238,7 +238,8 @@ class Provider:
                 return Whole(200, {"content-type": "application/json"}, b'{"input_tokens":42}')
             if request.path.endswith(":countTokens"):
                 return Whole(200, {"content-type": "application/json"}, b'{"totalTokens":42}')
-            return self.sides.get(request.path, Whole(404, {"content-type": "application/json"}, b"{}"))
+            side = self.sides.get(request.path, Whole(404, {"content-type": "application/json"}, b"{}"))
+            return side(request) if callable(side) else side
         if self._script:
             self._last = self._script.pop(0)
         elif self.otherwise is not None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import ByteSize
 
-from omniroute_addon.config.governance import Cache, Idempotency
+from omniroute_addon.config.caching import Cache, Idempotency, Semantic
 from omniroute_addon.engine.call import Call
 from omniroute_addon.engine.likeness import Question, errand, question
 from omniroute_addon.routing.ask import Ask
@@ -138,3 +139,71 @@ def test_what_else_shapes_a_call_counts() -> None:
 def test_a_client_can_decline(header: tuple[str, str]) -> None:
     assert asked(headers=(header,)) is None
     assert errand(call(headers=(*KEY, header)), ASK, Idempotency()) is not None
+
+
+REWORDED = Cache(enabled=True, tools=True, semantic=Semantic(embeddings="a/m", max_text=ByteSize(40)))
+
+
+def scope(body: Any, rules: Cache = REWORDED, ask: Ask = ASK) -> str | None:
+    found = question(call(body=body), ask, rules, reworded=True)
+    return found.wording.scope if found is not None and found.wording is not None else None
+
+
+def say(text: str, **more: Any) -> Any:
+    return {**BODY, "messages": [{"role": "user", "content": text}], **more}
+
+
+def test_questions_that_differ_in_words_only_have_one_scope() -> None:
+    assert scope(say("Hi there")) == scope(say("Hello you")) != None  # noqa: E711 -- all three
+    first, second = (question(call(body=say(text)), ASK, REWORDED, reworded=True) for text in ("Hi there", "Hello you"))
+    assert first is not None
+    assert second is not None
+    assert first.key != second.key
+    assert "Hi there" not in repr(first)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        say("Hi", model="n"),
+        say("Hi", seed=1),
+        say("Hi", response_format={"type": "json_object"}),
+        say("Hi 2"),
+        {**BODY, "messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "Hi"}]},
+        {**BODY, "messages": [{"role": "user", "name": "ada", "content": "Hi"}]},
+    ],
+)
+def test_whatever_else_differs_is_another_scope(body: Any) -> None:
+    assert scope(body) not in (None, scope(say("Hi")))
+
+
+def test_other_callers_shapes_and_embeddings_have_other_scopes() -> None:
+    mine = scope(say("Hi"))
+    assert scope(say("Hi"), ask=replace(ASK, key="ada")) != mine
+    other = REWORDED.model_copy(update={"semantic": Semantic(embeddings="a/n")})
+    assert scope(say("Hi"), other) != mine
+    shaped = question(call(body=say("Hi")), ASK, REWORDED, "shape", reworded=True)
+    assert shaped is not None
+    assert shaped.wording is not None
+    assert shaped.wording.scope != mine
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        say("Hi", tools=[{"type": "function"}]),
+        say("Hi", functions=[{"name": "f"}]),
+        say("  "),
+        say("a" * 41),
+        {**BODY, "messages": [{"role": "tool", "content": "Hi"}]},
+    ],
+)
+def test_what_must_not_be_reworded_keeps_its_signature_only(body: Any) -> None:
+    found = question(call(body=body), ASK, REWORDED, reworded=True)
+    assert found is not None
+    assert found.wording is None
+    assert found.key == getattr(question(call(body=body), ASK, REWORDED), "key", None)
+
+
+def test_half_a_character_breaks_nothing() -> None:
+    assert scope(b'{"temperature": 0, "messages": [{"role": "user", "content": "a \\ud83d 1\\ud83d"}]}') is not None

@@ -1,0 +1,125 @@
+"""The semantic tier beside the network: what it tells, whose answers it gives, what a broken store costs."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from omniroute_addon.config import Snapshot, parse
+from omniroute_addon.config.caching import Semantic
+from omniroute_addon.engine import similar
+from omniroute_addon.engine.kept import Kept
+from omniroute_addon.engine.neighbours import Nearest, Neighbour
+from omniroute_addon.engine.similar import Similar, targets_of, told
+from omniroute_addon.routing.candidate import Candidate, Excluded
+from omniroute_addon.routing.plan import Plan
+
+RULES = Semantic(embeddings="a/m", threshold=0.95)
+VECTOR = b"\0\0\x80?" * 4
+SNAPSHOT = """\
+version: 1
+providers: {a: {base_url: "http://127.0.0.1:1/v1/chat/completions"}}
+routes: [{match: {model: m}, to: a/m, cache: semantic}, {match: {model: n}, to: a/m}]
+cache: {enabled: true, persist: PERSIST, semantic: {embeddings: a/e}}
+"""
+
+
+def snapshot(*, persist: bool = False, more: str = "") -> Snapshot:
+    return parse(SNAPSHOT.replace("PERSIST", str(persist).lower()) + more, None, env={})
+
+
+def tier(rules: Snapshot) -> Similar:
+    nobody: Any = SimpleNamespace()
+    return Similar(rules, nobody, nobody, lambda: None)
+
+
+async def keep(one: Similar, scope: str = "s") -> None:
+    """An answer whose vector is there at once, until it is kept."""
+    vector: asyncio.Task[bytes | None] = asyncio.create_task(asyncio.sleep(0, VECTOR))
+    kept = Kept("k", "null", "openai-chat", "application/json", b"{}", False, _now(), "a/m")
+    one.keep(scope, vector, lambda found: Neighbour(kept, scope, found, "exchange"))
+
+
+def _now() -> float:
+    return similar.time.time()
+
+
+def test_a_similarity_is_never_rounded_up_to_the_threshold() -> None:
+    assert told(Nearest(0.949999, "x", None), RULES)["similarity"] == 0.9499
+
+
+def test_targets_that_only_rest_may_have_answered() -> None:
+    plan = Plan(
+        "routes[0]",
+        candidates=(Candidate("a/m", None, "m", None),),
+        excluded=(
+            Excluded("b/m", None, "rests", 9.0),
+            Excluded("c/m", None, "no"),
+            Excluded("d/m", None, "no", 9.0, "p"),
+        ),
+    )
+    assert targets_of(plan) == {"a/m", "b/m"}
+
+
+def test_only_routes_that_opted_in_are_covered_while_the_cache_is_on() -> None:
+    async def main() -> None:
+        one = tier(snapshot())
+        assert [one.covers(Plan(f"routes[{number}]")) for number in (0, 1)] == [True, False]
+        one.use(parse(SNAPSHOT.replace("PERSIST", "false").replace("enabled: true", "enabled: false"), None, env={}))
+        assert not one.covers(Plan("routes[0]"))
+        await one.stop()
+        await one.stop()
+
+    asyncio.run(main())
+
+
+def test_what_is_being_kept_is_waited_for() -> None:
+    async def main() -> None:
+        one = tier(snapshot())
+        assert not await one.knows("s")
+        await keep(one)
+        assert await one.knows("s")
+        assert not await one.knows("other")
+        found = await one.nearest("s", VECTOR, RULES, frozenset(["a/m"]))
+        assert found is not None
+        assert found.neighbour is not None
+        assert one.figures["stored"] == one.figures["entries"] == 1
+        await one.stop()
+
+    asyncio.run(main())
+
+
+def test_other_rules_take_effect_on_what_is_kept() -> None:
+    async def main() -> None:
+        one = tier(snapshot())
+        await keep(one)
+        assert await one.knows("s")
+        one.use(snapshot(persist=True))
+        assert not await one.knows("s")
+        await keep(one)
+        await one.stop()
+        again = tier(snapshot(persist=True))
+        assert await again.knows("s")
+        await again.stop()
+
+    asyncio.run(main())
+
+
+def test_a_store_that_cannot_be_used_is_told_once_and_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").write_bytes(b"")
+    monkeypatch.setenv("OMNIROUTE_HOME", str(tmp_path / "a file"))
+
+    async def main() -> None:
+        one = tier(snapshot(persist=True))
+        assert not await one.knows("s")
+        assert await one.nearest("s", VECTOR, RULES, frozenset(["a/m"])) is None
+        await keep(one)
+        await one.stop()
+        assert one.figures["stored"] == 0
+
+    asyncio.run(main())
+    assert caplog.text.count("the semantic cache cannot be used") == 1
