@@ -76,6 +76,9 @@ class Room:
 class Neighbours:
     """Open when made."""
 
+    DAMAGED = (apsw.CorruptError, apsw.NotADBError)
+    """What a damaged file raises, sooner or later."""
+
     def __init__(self, path: Path | None) -> None:
         """``path``: None keeps everything in memory. Raises apsw.Error and OSError."""
         self.path = path
@@ -146,7 +149,7 @@ class Neighbours:
     def _opened(self) -> apsw.Connection:
         try:
             return _connect(self.path)
-        except (apsw.CorruptError, apsw.NotADBError) as error:
+        except self.DAMAGED as error:
             self.aside(error)
             return _connect(self.path)
 

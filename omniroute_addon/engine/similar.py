@@ -98,8 +98,8 @@ class Similar:
         """The vector of a question's text; None when it cannot be had in time."""
         try:
             found = await self._embedder.vector(wording.text, asker)
-        except Exception as error:  # noqa: BLE001 -- a call must not fail for it; the message might quote the text
-            logger.error("an embedding failed inside OmniRoute: %s", type(error).__name__)  # noqa: TRY400 -- as above
+        except Exception as error:  # noqa: BLE001 -- a call must not fail for it
+            log_without_text("an embedding failed", error)
             found = None
         self.figures["failed"] += found is None
         return found
@@ -152,18 +152,16 @@ class Similar:
 
     def _within[T](self, do: "Callable[[Neighbours], T]") -> T | None:
         """Do something with what is kept; None when that fails, which is said once."""
-        import apsw  # noqa: PLC0415 -- the extra's, which is here when the tier is on
-
         try:
             store = self._open()
             try:
                 found = do(store)
-            except (apsw.CorruptError, apsw.NotADBError) as error:
+            except store.DAMAGED as error:
                 store.anew(error)
                 found = do(store)
             self.figures["entries"], self.figures["bytes"] = store.figures()
             self.figures["evicted"] = store.evicted
-        except (apsw.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- a disk, a file, a wheel that does not fit this machine
             if not self._failing:
                 logger.warning("the semantic cache cannot be used: %s; calls go out without it", error)
             self._failing = True
@@ -176,7 +174,7 @@ class Similar:
         if self._store is not None and self._store.path != path:
             self._close()
         if self._store is None:
-            from omniroute_addon.engine.neighbours import Neighbours  # noqa: PLC0415 -- as above
+            from omniroute_addon.engine.neighbours import Neighbours  # noqa: PLC0415 -- needs the extra
 
             self._store = Neighbours(path)
             self._store.fit(self._room(), time.time())
@@ -197,7 +195,7 @@ class Similar:
             store.close()
 
     def _room(self) -> "Room":
-        from omniroute_addon.engine.neighbours import Room  # noqa: PLC0415 -- as above
+        from omniroute_addon.engine.neighbours import Room  # noqa: PLC0415 -- needs the extra
 
         rules = self._snapshot.governance.cache
         return Room(rules.ttl, rules.max_entries, int(rules.max_bytes))
@@ -241,6 +239,7 @@ class Seeking:
 
     async def run(self, sink: Sink) -> None:
         """Answer the call."""
+        found: Resembling | None = None
         try:
             found = await self._found()
         except asyncio.CancelledError as error:
@@ -249,6 +248,8 @@ class Seeking:
                 return
             self._exchange.abandon()
             raise
+        except Exception as error:  # noqa: BLE001 -- a call must not fail for it
+            log_without_text("a like question could not be looked for", error)
         if found is not None:
             self._doing = found
         await self._doing.run(sink)
@@ -267,7 +268,7 @@ class Seeking:
         usage, name, scope = self.record.usage, self.record.id, self._wording.scope
 
         def made(found: bytes) -> "Neighbour":
-            from omniroute_addon.engine.neighbours import Neighbour  # noqa: PLC0415 -- the extra's
+            from omniroute_addon.engine.neighbours import Neighbour  # noqa: PLC0415 -- needs the extra
 
             return Neighbour(kept, scope, found, name, usage.input, usage.output)
 
@@ -341,6 +342,11 @@ class Resembling(Repeating):
         )
 
 
+def log_without_text(what: str, error: Exception) -> None:
+    """Its message might quote what somebody has said."""
+    logger.error("%s, a defect of OmniRoute: %s", what, type(error).__name__)
+
+
 def told(nearest: "Nearest", rules: Semantic) -> dict[str, JSON]:
     """What was found, for the books."""
     # Never rounded up to a threshold that was not reached.
@@ -355,6 +361,6 @@ def targets_of(plan: Plan) -> frozenset[str]:
 
 
 def _path() -> Path:
-    from omniroute_addon.engine.neighbours import NAME  # noqa: PLC0415 -- the extra's
+    from omniroute_addon.engine.neighbours import NAME  # noqa: PLC0415 -- needs the extra
 
     return data_dir() / NAME

@@ -5,13 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import apsw
 import pytest
 
 from omniroute_addon.config import Snapshot, parse
 from omniroute_addon.config.caching import Semantic
 from omniroute_addon.engine import similar
 from omniroute_addon.engine.kept import Kept
-from omniroute_addon.engine.neighbours import Nearest, Neighbour
+from omniroute_addon.engine.neighbours import Nearest, Neighbour, Neighbours
 from omniroute_addon.engine.similar import Similar, targets_of, told
 from omniroute_addon.routing.candidate import Candidate, Excluded
 from omniroute_addon.routing.plan import Plan
@@ -24,6 +25,11 @@ providers: {a: {base_url: "http://127.0.0.1:1/v1/chat/completions"}}
 routes: [{match: {model: m}, to: a/m, cache: semantic}, {match: {model: n}, to: a/m}]
 cache: {enabled: true, persist: PERSIST, semantic: {embeddings: a/e}}
 """
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMNIROUTE_HOME", str(tmp_path / "home"))
 
 
 def snapshot(*, persist: bool = False, more: str = "") -> Snapshot:
@@ -123,3 +129,49 @@ def test_a_store_that_cannot_be_used_is_told_once_and_holds_nobody_up(
 
     asyncio.run(main())
     assert caplog.text.count("the semantic cache cannot be used") == 1
+
+
+def test_a_wheel_that_does_not_fit_the_machine_holds_nobody_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def absent(_tier: Similar) -> Neighbours:
+        raise ImportError("no such symbol")
+
+    monkeypatch.setattr(Similar, "_open", absent)
+
+    async def main() -> None:
+        one = tier(snapshot())
+        assert not await one.knows("s")
+        assert not await one.knows("s")
+        await one.stop()
+
+    asyncio.run(main())
+    assert caplog.text.count("the semantic cache cannot be used: no such symbol") == 1
+
+
+def test_a_file_that_proves_to_be_damaged_is_replaced_while_it_is_used() -> None:
+    async def main() -> None:
+        one = tier(snapshot(persist=True))
+        await keep(one)
+        assert await one.knows("s")
+        assert one._store is not None
+        path = one._store.path
+        assert path is not None
+        broken = iter([apsw.CorruptError("a page")])
+
+        def damaged(store: Neighbours) -> int:
+            for error in broken:
+                raise error
+            return store.figures()[0]
+
+        assert await one._on_disk(damaged) == 0
+        assert [*path.parent.glob("semantic.db.damaged-*")]
+        await one.stop()
+
+    asyncio.run(main())
+
+
+def test_what_goes_wrong_is_told_without_what_was_said(caplog: pytest.LogCaptureFixture) -> None:
+    similar.log_without_text("it failed", ValueError("the user said: canary"))
+    assert "it failed, a defect of OmniRoute: ValueError" in caplog.text
+    assert "canary" not in caplog.text
