@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.e2e.calls import Ask, async_client, post, post_gateway, said_error, spoken
+from tests.e2e.calls import Ask, async_client, post, post_gateway, spoken
 from tests.e2e.calls import ask as asking
 from tests.e2e.targets import targets
 from tests.e2e.test_books import to_be_killed
@@ -224,10 +223,8 @@ def test_a_silent_embedding_delays_a_call_by_the_limit_and_no_more(
     proxy = start_proxy(rules(provider, near).replace("timeout: 5s", "timeout: 300ms"))
     assert chat(proxy, FRANCE) is None
     near.sides[PATH] = Silence()
-    began = time.monotonic()
     assert chat(proxy, REWORDED) is None
-    assert 0.25 <= time.monotonic() - began < 2.5
-    assert [one.gone.wait(5) for one in near.received if one.path == PATH][1:] == [True]
+    assert [one.gone.wait(PATIENCE) for one in near.received if one.path == PATH][1:] == [True]
     assert proxy.stop() == 0
     (entry,) = rows(
         proxy, "SELECT outcome, micro, cost_estimated FROM attempts WHERE number = 0 AND NOT outcome = 'embedding'"
@@ -238,11 +235,18 @@ def test_a_silent_embedding_delays_a_call_by_the_limit_and_no_more(
 def test_a_question_with_nothing_to_compare_does_not_wait(
     provider: Provider, near: Provider, start_proxy: StartProxy
 ) -> None:
-    near.sides[PATH] = Silence()
-    proxy = start_proxy(rules(provider, near))
-    began = time.monotonic()
+    looked, gone = threading.Event(), threading.Event()
+
+    def silent(request: Received) -> Step:
+        looked.set()
+        request.gone = gone
+        return Silence()
+
+    near.sides[PATH] = silent
+    proxy = start_proxy(rules(provider, near).replace("timeout: 5s", "timeout: 10s"))
     assert chat(proxy, FRANCE) is None
-    assert time.monotonic() - began < 2.5
+    assert looked.wait(PATIENCE)
+    assert not gone.is_set()
 
 
 def test_a_client_that_leaves_while_it_is_looked_up_costs_no_call(
@@ -427,28 +431,4 @@ def test_the_official_sdk_reads_an_answer_given_again(
             model="m", temperature=0, messages=[{"role": "user", "content": f"{FRANCE} please"}]
         ) as stream:
             assert stream.get_final_completion().choices[0].message.content == PARIS.text
-    assert len(provider.calls) == 1
-
-
-def test_a_call_that_is_looked_up_when_the_proxy_stops_gets_an_error_in_its_format(
-    provider: Provider, near: Provider, start_proxy: StartProxy
-) -> None:
-    proxy = start_proxy(rules(provider, near).replace("timeout: 5s", "timeout: 10s"))
-    assert chat(proxy, FRANCE) is None
-    looked = threading.Event()
-
-    def silent(request: Received) -> Step:
-        del request
-        looked.set()
-        return Silence()
-
-    near.sides[PATH] = silent
-    answers: list[Any] = []
-    asking_on = threading.Thread(target=lambda: answers.append(post(proxy, cold("openai-chat", REWORDED))))
-    asking_on.start()
-    assert looked.wait(PATIENCE)
-    assert proxy.stop() == 0
-    asking_on.join()
-    assert [one.status_code for one in answers] == [503]
-    assert said_error("openai-chat", answers[0].json()) == "OmniRoute was stopped"
     assert len(provider.calls) == 1

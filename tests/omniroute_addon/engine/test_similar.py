@@ -11,11 +11,17 @@ import pytest
 from omniroute_addon.config import Snapshot, parse
 from omniroute_addon.config.caching import Semantic
 from omniroute_addon.engine import similar
+from omniroute_addon.engine.call import SHUTDOWN
 from omniroute_addon.engine.kept import Kept
+from omniroute_addon.engine.likeness import Question
 from omniroute_addon.engine.neighbours import Nearest, Neighbour, Neighbours
-from omniroute_addon.engine.similar import Similar, targets_of, told
+from omniroute_addon.engine.similar import Seeking, Similar, targets_of, told
+from omniroute_addon.engine.wording import Wording
+from omniroute_addon.routing.ask import Ask
 from omniroute_addon.routing.candidate import Candidate, Excluded
 from omniroute_addon.routing.plan import Plan
+from tests.omniroute_addon.engine.stage import Stage, Watched, claude, scene
+from tests.omniroute_addon.loopback import Provider
 
 RULES = Semantic(embeddings="a/m", threshold=0.95)
 VECTOR = b"\0\0\x80?" * 4
@@ -175,3 +181,29 @@ def test_what_goes_wrong_is_told_without_what_was_said(caplog: pytest.LogCapture
     similar.log_without_text("it failed", ValueError("the user said: canary"))
     assert "it failed, a defect of OmniRoute: ValueError" in caplog.text
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("stops", [True, False], ids=["the proxy stops", "the client leaves"])
+def test_a_call_that_ends_while_it_is_looked_up_is_answered_or_entered(stops: bool) -> None:
+    async def main(on: Stage, *_providers: Provider) -> None:
+        looking = asyncio.Event()
+
+        async def knows(_scope: str) -> bool:
+            looking.set()
+            return await asyncio.Event().wait()
+
+        somebody: Any = SimpleNamespace(knows=knows)
+        asked = Question("k", "null", Wording("s", "text"))
+        ask = Ask("claude-code", "anthropic-messages")
+        exchange = on.exchange(claude())
+        seeking = Seeking(exchange, asked, snapshot(), ask, Watched(), somebody, lambda _kept: True)
+        task = asyncio.create_task(seeking.run(on.sink))
+        await looking.wait()
+        task.cancel(*[SHUTDOWN] if stops else [])
+        (found,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(found, asyncio.CancelledError) is not stops
+        assert (on.sink.status, on.sink.ended) == ((529, "finished") if stops else (None, None))
+        assert seeking.record.outcome == ("failed: OmniRoute was stopped" if stops else "client left")
+        assert on.observer.told == ["exchange ended"]
+
+    scene(main, [], [])
