@@ -139,7 +139,7 @@ class Exchange:
     async def refuse(self, sink: Sink) -> None:
         """The proxy stops before anything was tried."""
         try:
-            await self._refuse(Recorder(sink, self.record), hub.Failure("overloaded", STOPPED, 503))
+            await self._ending.refuse(Recorder(sink, self.record), hub.Failure("overloaded", STOPPED, 503))
         finally:
             self.record.ended = time.time()
             self._tell(self._observer.exchange_ended, self.record)
