@@ -139,8 +139,11 @@ async def _serve(
 
 def _with_web(opts: options.Options, omniroute: OmniRoute) -> master.Master:
     from omniroute_addon.addons.mitmweb import Web  # noqa: PLC0415  # a third of a start that nobody looks at
+    from omniroute_addon.web.mount import mount  # noqa: PLC0415  # the same
 
-    return Web(opts, omniroute)
+    chosen = Web(opts, omniroute)
+    mount(chosen.app, omniroute)
+    return chosen
 
 
 def _options(modes: list[str], confdir: Path) -> options.Options:

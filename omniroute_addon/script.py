@@ -6,5 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from omniroute_addon.addons.lifecycle import OmniRoute
+from omniroute_addon.web.mount import Pages
 
-addons = [OmniRoute()]
+omniroute = OmniRoute()
+addons = [omniroute, Pages(omniroute)]

@@ -197,6 +197,10 @@ class Inspect:
         self._bytes += size - old
         self._evict(view)
 
+    def flows(self) -> list[http.HTTPFlow]:
+        """What is in the view and shows no secret, oldest first, whatever the view is filtered by."""
+        return [one for one, _ in self._kept.values() if isinstance(one, http.HTTPFlow) and not exposed(one)]
+
     # ── observer ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: Dial) -> None:

@@ -46,7 +46,7 @@ class OmniRoute:
         self._covered = covered
         self._own = snapshot is not None
         self._watch: asyncio.Task[None] | None = None
-        self._inspect = Inspect()
+        self.inspect = Inspect()
         self.engine: Engine | None = None
         self.addons: list[object] = []
         if snapshot is not None:
@@ -82,9 +82,9 @@ class OmniRoute:
         self._reloader = Reloader(snapshot.source, secrets=from_vault)
         self.engine = Engine(snapshot, self._covered() if self._covered else None, Ledger.open(snapshot))
         self.engine.start()
-        self._inspect.max_flows, self._inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
+        self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
         gate = Gate(self.engine, strangers=self._own)
-        self.addons = [gate, Intercept(self.engine, self._inspect, gate), CodexModels(self.engine), self._inspect]
+        self.addons = [gate, Intercept(self.engine, self.inspect, gate), CodexModels(self.engine), self.inspect]
 
     def _reset(self) -> None:
         """What ``omniroute reset`` asks for."""
@@ -115,7 +115,7 @@ class OmniRoute:
                     logger.error("the rules stay as they were, the changed file has errors:\n%s", error)
                 case snapshot:
                     self.engine.use(snapshot)
-                    self._inspect.max_flows, self._inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
+                    self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
                     logger.log(ALERT, "new rules from %s", snapshot.source)
                     missing = self.engine.uncovered
                     if missing:

@@ -48,6 +48,8 @@ class Engine:
         self.standing = Standing(lambda: self.snapshot, self.now, self.money)
         self._sharing = Sharing(snapshot, self.ledger)
         self.use(snapshot)
+        self.watchers: list[Observer] = []
+        """Who else is told of every exchange."""
         self.lockouts = Lockouts()
         self.stopping = False
         self.relay = Relay()
@@ -111,7 +113,7 @@ class Engine:
             upstreams=self._upstreams,
             standing=self.standing,
             memory=self._memory,
-            observer=Observers(self.ledger, observer),
+            observer=self._observers(observer),
             ask=ask,
             again=None if ask is None else self._again(ask, self.snapshot),
         )
@@ -119,9 +121,12 @@ class Engine:
     def _again(self, ask: Ask, snapshot: Snapshot) -> Callable[[], Plan]:
         return lambda: plan(ask, snapshot, self.standing, self.now(), self._rng)
 
+    def _observers(self, observer: Observer) -> Observers:
+        return Observers(self.ledger, *self.watchers, observer)
+
     def shared(self, exchange: Exchange, observer: Observer, ask: Ask) -> Exchange | Shared:
         """The exchange, or what gets the answer to a call like it instead."""
-        return self._sharing.share(exchange, ask, Observers(self.ledger, observer))
+        return self._sharing.share(exchange, ask, self._observers(observer))
 
     def bypassed(self, call: Call, observer: Observer, ask: Ask) -> Bypassed | None:
         """The exchange of a call that the rules let us answer ourselves; None for all others."""
@@ -130,7 +135,7 @@ class Engine:
         found = bypass.canned(call, self.snapshot.governance.bypass)
         if found is None:
             return None
-        return Bypassed(call, found, self.snapshot, Observers(self.ledger, observer), ask)
+        return Bypassed(call, found, self.snapshot, self._observers(observer), ask)
 
     async def resend(self, call: Dial, form: str, sink: Sink) -> None:
         """One upstream call as it is, straight to its address."""

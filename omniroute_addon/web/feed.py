@@ -1,0 +1,92 @@
+"""What happens now: an observer of all exchanges that tells open pages in batches.
+
+Nothing is done per event but to note that a call has changed. While somebody looks, a timer takes what has changed every
+``EVERY`` seconds and gives it to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` calls are
+remembered, so that a page that opens misses nothing between the ledger's last write and its first batch.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from omniroute_addon.ledger import calls
+from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord
+
+EVERY = 0.2
+KEPT = 200
+
+type Listener = Callable[[Sequence[calls.Line]], None]
+
+
+class Feed:
+    """One per proxy; belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, ExchangeRecord] = {}
+        self._ended: OrderedDict[str, calls.Line] = OrderedDict()
+        self._fresh: dict[str, calls.Line] = {}
+        """Ended since the last batch."""
+        self._told: dict[str, tuple[object, ...]] = {}
+        """What listeners know of what runs."""
+        self._listeners: set[Listener] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` of every batch; call what is returned to stop."""
+        self._listeners.add(listener)
+        self._arm()
+        return lambda: self._listeners.discard(listener)
+
+    def latest(self) -> list[calls.Line]:
+        """What runs and what has just ended, newest first."""
+        running = [calls.of_record(record) for record in self._running.values()]
+        return sorted([*running, *self._ended.values()], key=lambda line: line.started, reverse=True)
+
+    def find(self, name: str) -> calls.Line | None:
+        """The call whose id is or begins with ``name``."""
+        return next((line for line in self.latest() if line.id.startswith(name)), None)
+
+    # ── observer of exchanges ───────────────────────────────────────────────────────────────────────────────────────
+
+    def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: object) -> None:
+        del attempt, dial
+        self._running[exchange.id] = exchange
+
+    def attempt_ended(self, exchange: ExchangeRecord, attempt: AttemptRecord) -> None:
+        """The next batch sees it."""
+
+    def exchange_ended(self, exchange: ExchangeRecord) -> None:
+        self._running.pop(exchange.id, None)
+        self._told.pop(exchange.id, None)
+        line = calls.of_record(exchange)
+        self._ended[exchange.id] = line
+        self._ended.move_to_end(exchange.id)
+        if len(self._ended) > KEPT:
+            self._ended.popitem(last=False)
+        if self._listeners:
+            self._fresh[exchange.id] = line
+
+    # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _arm(self) -> None:
+        if self._timer is None and self._listeners:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        batch = list(self._fresh.values())
+        self._fresh.clear()
+        for name, record in self._running.items():
+            seen = _seen(record)
+            if self._told.get(name) != seen:
+                self._told[name] = seen
+                batch.append(calls.of_record(record))
+        if batch:
+            for listener in list(self._listeners):
+                listener(batch)
+        self._arm()
+
+
+def _seen(record: ExchangeRecord) -> tuple[object, ...]:
+    last = record.attempts[-1] if record.attempts else None
+    return len(record.attempts), record.status, last and last.first_event, last and last.outcome

@@ -1,0 +1,199 @@
+"""The live page in Chromium against a proxy that serves calls; its rows, filters, pause, words and limits."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from omniroute_addon.web.pages.live import CallsAsked
+from tests.omniroute_addon.web.conftest import Visit
+from tests.omniroute_addon.web.seeding import seed
+from tests.servers.faults import quota, server_error
+from tests.servers.provider import Provider
+from tests.servers.steps import says
+from tests.web.conftest import Open, Opened
+from tests.web.test_mitmweb import rules
+
+type Api = Callable[..., httpx.Response]
+SCRIPT = "claude-opus-<script>document.title='stolen'</script>"
+CANARY = "sk-canary-0123456789abcdef0123456789"
+
+
+def ask(opened: Opened, model: str = "claude-opus-4-6", words: str = "Hi") -> httpx.Response:
+    body = {"model": model, "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": words}]}
+    with opened.client() as client:
+        return client.post("https://api.anthropic.com/v1/messages", json=body, headers={"x-api-key": CANARY})
+
+
+def many(tmp_path: Path) -> str:
+    """The rules of a proxy whose ledger has had 10,000 calls."""
+    path = seed(tmp_path / "seeded" / "ledger.db", 10_000, end=time.time() - 60, every=20)
+    return f"ledger: {{path: {json.dumps(str(path))}, retention: 365d}}\n"
+
+
+@pytest.fixture
+def used(open_up: Open, provider: Provider, second: Provider) -> Opened:
+    """One call that fell back, one that failed, one whose model name is a script."""
+    opened = open_up(rules(provider, second))
+    provider.script(quota("anthropic-messages"))
+    second.script(says("Hi"), server_error("openai-chat"), says("Hi"))
+    for model in ("claude-opus-4-6", "claude-opus-4-6", SCRIPT):
+        ask(opened, model)
+    return opened
+
+
+def texts(page: Any) -> list[str]:
+    return page.locator("#calls tr").all_inner_texts()
+
+
+def test_a_call_is_a_row_with_its_figures(used: Opened, visit: Visit) -> None:
+    page = visit(used)
+    page.wait_for_selector("#link[data-state=open]")
+    rows = texts(page)
+    assert len(rows) == 3
+    assert all(words in rows[2] for words in ("claude-opus-4-6", "local/qwen3-coder", "(two)", "200", "fallback", "2"))
+    assert all(words in rows[1] for words in ("failed", "50"))
+
+
+def test_a_call_that_comes_later_appears_by_itself(used: Opened, second: Provider, visit: Visit) -> None:
+    page = visit(used)
+    page.wait_for_selector("#link[data-state=open]")
+    second.script(says("Hi"))
+    ask(used, "claude-opus-later")
+    page.wait_for_selector("#calls tr:first-child:has-text('claude-opus-later'):has-text('200')")
+
+
+def test_a_script_in_a_model_name_is_text(used: Opened, visit: Visit) -> None:
+    page = visit(used)
+    page.wait_for_selector("#link[data-state=open]")
+    ask(used, SCRIPT + "2")
+    page.wait_for_selector("#calls tr:nth-child(4)")
+    assert (page.title(), sum(SCRIPT in text for text in texts(page))) == ("Live · OmniRoute", 2)
+
+
+def test_pause_holds_the_rows_and_resume_brings_them(used: Opened, second: Provider, visit: Visit) -> None:
+    page, other = visit(used), visit(used)
+    for one in (page, other):
+        one.wait_for_selector("#link[data-state=open]")
+    page.click("#pause")
+    second.script(says("Hi"))
+    ask(used, "claude-opus-held")
+    other.wait_for_selector("#calls tr:has-text('claude-opus-held')")
+    assert len(texts(page)) == 3
+    page.click("#pause")
+    page.wait_for_selector("#calls tr:has-text('claude-opus-held')")
+
+
+def test_filters_choose_rows_also_among_those_that_come(used: Opened, second: Provider, visit: Visit) -> None:
+    page = visit(used, "?state=fallback")
+    page.wait_for_selector("#link[data-state=open]")
+    assert ["fallback" in text for text in texts(page)] == [True]
+    page = visit(used, "?search=special")
+    page.wait_for_selector("#link[data-state=open]")
+    second.script(says("Hi"), says("Hi"))
+    for model in ("claude-opus-plain", "claude-opus-special"):
+        ask(used, model)
+    page.wait_for_selector("#calls tr")
+    assert ["special" in text for text in texts(page)] == [True]
+
+
+def test_choosing_a_filter_goes_to_its_own_address(used: Opened, visit: Visit) -> None:
+    page = visit(used)
+    page.select_option("select[name=state]", "failed")
+    page.wait_for_url("**/omniroute/?state=failed")
+    assert len(texts(page)) == 1
+
+
+def test_a_key_is_on_no_page_and_in_no_answer(
+    open_up: Open, provider: Provider, second: Provider, visit: Visit, api: Api
+) -> None:
+    opened = open_up(rules(provider, second))
+    second.script(says(f"Your key is {CANARY}"))
+    provider.script(quota("anthropic-messages"))
+    ask(opened, words=f"My key is {CANARY}")
+    page = visit(opened)
+    shown = page.content() + api(opened, "calls").text
+    assert [key for key in (CANARY, "account-key-1", "account-key-2") if key in shown] == []
+
+
+@pytest.mark.parametrize(
+    "theme, language, size",
+    [
+        ("light", "en", (1280, 800)),
+        ("dark", "de", (1280, 800)),
+        ("light", "ar", (1280, 800)),
+        ("dark", "en", (390, 844)),
+    ],
+)
+def test_axe_finds_nothing_serious(
+    used: Opened, visit: Visit, serious: Callable[[Any], list[str]], theme: str, language: str, size: tuple[int, int]
+) -> None:
+    page = visit(used, theme=theme, language=language, viewport={"width": size[0], "height": size[1]})
+    page.wait_for_selector("#link[data-state=open]")
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_ten_thousand_calls_are_read_page_by_page(open_up: Open, tmp_path: Path, visit: Visit, api: Api) -> None:
+    opened = open_up(many(tmp_path) + "routes: []\n")
+    page = visit(opened)
+    assert len(texts(page)) == 60
+    oldest = texts(page)[-1]
+    page.click("#more")
+    page.wait_for_url("**before=**")
+    assert (len(texts(page)), oldest in texts(page)) == (60, False)
+    failed = api(opened, "calls", state="failed", limit=500).json()
+    assert (len(failed["calls"]), failed["next"]) == (250, None)
+
+
+def test_a_page_without_a_ledger_says_so(open_up: Open, visit: Visit) -> None:
+    opened = open_up("ledger: {path: /proc/none/ledger.db}\nroutes: []\n")
+    page = visit(opened)
+    assert page.is_visible(".note")
+    assert page.is_visible("#empty")
+
+
+def test_the_table_stays_bounded_and_keeps_up_with_fifty_calls_a_second(
+    open_up: Open, provider: Provider, second: Provider, visit: Visit
+) -> None:
+    opened = open_up(rules(provider, second, "local/qwen3-coder"))
+    second.script(*[says("Hi") for _ in range(500)])
+    page = visit(opened)
+    page.wait_for_selector("#link[data-state=open]")
+    done = threading.Event()
+
+    def call() -> None:
+        for number in range(400):
+            ask(opened, f"claude-opus-{number}")
+        done.set()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    while not done.is_set():
+        page.wait_for_timeout(100)
+    thread.join()
+    page.wait_for_selector("#calls tr:first-child:has-text('claude-opus-399')")
+    assert page.locator("#calls tr").count() == 300
+
+
+@pytest.mark.parametrize(
+    "asked, count",
+    [
+        ({}, 3),
+        ({"search": "CLAUDE opus"}, 3),
+        ({"search": "nothing"}, 0),
+        ({"client": "codex"}, 0),
+        ({"state": "ok"}, 2),
+    ],
+)
+def test_a_script_gets_the_same_as_the_page(used: Opened, api: Api, asked: dict[str, str], count: int) -> None:
+    assert len(api(used, "calls", **asked).json()["calls"]) == count
+
+
+def test_a_page_begins_where_the_one_before_ended() -> None:
+    assert CallsAsked(before="1795259114.9464~e3e55e7d-a42d").before
