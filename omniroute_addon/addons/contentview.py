@@ -69,7 +69,7 @@ def conversation(request: hub.Request) -> str:
         "stream": request.stream,
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
-        "reasoning": _reasoning(request.reasoning),
+        "reasoning": reasoning_words(request.reasoning),
         "tool_choice": request.tool_choice and (request.tool_choice.name or request.tool_choice.mode),
         "output": request.output and (request.output.name or "json"),
     }
@@ -93,23 +93,33 @@ def decided(flow: http.HTTPFlow) -> str:
 
 def answer(name: str, data: bytes, flow: http.HTTPFlow) -> str:
     """The assembled answer, with what came after an error or a cut."""
-    wire_format = FORMATS[name]
     assert flow.response is not None
     status = flow.response.status_code
+    response, failure = read_answer(name, status, flow.response.headers.get("content-type", ""), data)
+    if response is None:
+        assert failure is not None
+        return f"error {status}: {failure.kind}\n{failure.message}"
+    return said(response) + (f"\n\n✗ {failure.kind}: {failure.message}" if failure else "")
+
+
+def read_answer(
+    name: str, status: int, content_type: str, data: bytes
+) -> tuple[hub.Response | None, hub.Failure | None]:
+    """An answer, whole or as a stream, and what went wrong. Raises ValueError for bytes that are neither."""
+    wire_format = FORMATS[name]
     failure = wire_format.parse_error(status, {}, data) if status >= 400 else None
     if failure is not None:
-        return f"error {status}: {failure.kind}\n{failure.message}"
+        return None, failure
     # Gemini without alt=sse streams a JSON array.
-    if not flow.response.headers.get("content-type", "").startswith(_STREAM) and not data.lstrip().startswith(b"["):
-        return said(wire_format.parse_response(data))
+    if not content_type.startswith(_STREAM) and not data.lstrip().startswith(b"["):
+        return wire_format.parse_response(data), None
     parser = wire_format.stream_parser()
     fold = Fold()
-    broken = ""
     for event in [*parser.feed(data), *parser.close()]:
         if isinstance(event, hub.Failed):
-            broken = f"\n\n✗ {event.failure.kind}: {event.failure.message}"
+            failure = event.failure
         fold.add(event)
-    return said(fold.response()) + broken
+    return fold.response(), failure
 
 
 def lost(flow: http.HTTPFlow) -> str:
@@ -150,35 +160,35 @@ def _part(part: hub.Part) -> list[str]:
             return [f"💭 {line}" for line in lines]
         case hub.ToolCall():
             name = f"{part.namespace}.{part.name}" if part.namespace else part.name
-            return [f"→ {name}  [{part.id}]", *(f"    {line}" for line in _json_lines(part.arguments))]
+            return [f"→ {name}  [{part.id}]", *(f"    {line}" for line in json_lines(part.arguments))]
         case hub.ToolResult():
             head = f"← {'error ' if part.error else ''}[{part.call_id}]"
             return [head, *(f"    {line}" for inner in part.parts for line in _result(inner))]
         case hub.Media():
-            return [_media(part)]
+            return [media_words(part)]
         case hub.Opaque():
-            return [f"({part.format})", *(f"    {line}" for line in _json_lines(orjson.dumps(part.raw).decode()))]
+            return [f"({part.format})", *(f"    {line}" for line in json_lines(orjson.dumps(part.raw).decode()))]
 
 
 def _result(part: hub.Text | hub.Media | hub.ToolReference | hub.Opaque) -> list[str]:
     return [f"(tool {part.name})"] if isinstance(part, hub.ToolReference) else _part(part)
 
 
-def _media(part: hub.Media) -> str:
+def media_words(part: hub.Media) -> str:
     kind = f"{part.kind} {part.media_type or ''}".strip()
     if part.data is not None:
         return f"[{kind}, {len(part.data) * 3 // 4} bytes]"
     return f"[{kind}, {part.url or part.file_id}]"
 
 
-def _json_lines(text: str) -> list[str]:
+def json_lines(text: str) -> list[str]:
     try:
         return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode().splitlines()
     except ValueError:
         return text.splitlines()
 
 
-def _reasoning(reasoning: hub.Reasoning | None) -> str:
+def reasoning_words(reasoning: hub.Reasoning | None) -> str:
     if reasoning is None:
         return ""
     budget = None if reasoning.budget is None else f"{reasoning.budget} tokens"

@@ -201,6 +201,11 @@ class Inspect:
         """What is in the view and shows no secret, oldest first, whatever the view is filtered by."""
         return [one for one, _ in self._kept.values() if isinstance(one, http.HTTPFlow) and not exposed(one)]
 
+    def secrets_of(self, flow: http.HTTPFlow) -> tuple[str, ...]:
+        """The credentials that the flow's request had."""
+        kept = self._secrets.get(flow.id)
+        return () if kept is None else header_rules.secret_values(list(kept.items(multi=True)))
+
     # ── observer ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def attempt_started(self, exchange: ExchangeRecord, attempt: AttemptRecord, dial: Dial) -> None:

@@ -167,6 +167,15 @@ class Intercept:
             standing, now = self._engine.standing, self._engine.now()
             standing.overheard(provider, known["model"], response.status_code, headers, now)
 
+    def again(self, flow: http.HTTPFlow) -> tuple[Call, Ask]:
+        """A call that is shown, as if it came now: with its secrets. Raises ValueError when it is no call of a surface."""
+        request = self._inspect.with_secrets(flow)
+        knock = self._knock(flow)
+        if knock is None or knock.operation == "websocket":
+            raise ValueError("no rule can be asked for this call")
+        call = _call(request, knock, self._engine.snapshot.limits.max_request)
+        return call, _ask(call, knock, flow, self._gate.caller(flow, request))
+
     def _undo(self, flow: http.HTTPFlow) -> None:
         if pending := self._pending.pop(flow.id, None):
             pending()

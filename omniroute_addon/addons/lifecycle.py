@@ -47,6 +47,7 @@ class OmniRoute:
         self._own = snapshot is not None
         self._watch: asyncio.Task[None] | None = None
         self.inspect = Inspect()
+        self.intercept: Intercept | None = None
         self.engine: Engine | None = None
         self.addons: list[object] = []
         if snapshot is not None:
@@ -84,7 +85,8 @@ class OmniRoute:
         self.engine.start()
         self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
         gate = Gate(self.engine, strangers=self._own)
-        self.addons = [gate, Intercept(self.engine, self.inspect, gate), CodexModels(self.engine), self.inspect]
+        self.intercept = Intercept(self.engine, self.inspect, gate)
+        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect]
 
     def _reset(self) -> None:
         """What ``omniroute reset`` asks for."""

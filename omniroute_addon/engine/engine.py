@@ -5,8 +5,9 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from omniroute_addon.config.models import Snapshot
+from omniroute_addon.config.models import Route, RouteMatch, Snapshot
 from omniroute_addon.engine import bypass
 from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
@@ -118,6 +119,26 @@ class Engine:
             again=None if ask is None else self._again(ask, self.snapshot),
         )
 
+    def replay(self, call: Call, ask: Ask, observer: Observer, target: str | None = None) -> Exchange:
+        """A call once more: by the rules of now, or to one target (or combo) whatever they say about where.
+
+        Policies, budgets and limits hold as for any call.
+        """
+        assert self._upstreams is not None, "start() comes first"
+        rules = self.snapshot if target is None else _to(target, self.snapshot)
+        again = self._again(ask, rules)
+        return Exchange(
+            call,
+            again(),
+            rules,
+            upstreams=self._upstreams,
+            standing=self.standing,
+            memory=self._memory,
+            observer=self._observers(observer),
+            ask=ask,
+            again=again,
+        )
+
     def _again(self, ask: Ask, snapshot: Snapshot) -> Callable[[], Plan]:
         return lambda: plan(ask, snapshot, self.standing, self.now(), self._rng)
 
@@ -141,3 +162,9 @@ class Engine:
         """One upstream call as it is, straight to its address."""
         assert self._upstreams is not None, "start() comes first"
         await resend(call, form, self._upstreams, self.snapshot.timeouts, sink)
+
+
+def _to(target: str, snapshot: Snapshot) -> Snapshot:
+    """The rules with one route, which sends everything to ``target``."""
+    governance = snapshot.governance.model_copy(update={"fallback_chains": {}})
+    return replace(snapshot, routes=(Route(RouteMatch(), (target,), f"replay to {target}"),), governance=governance)

@@ -19,6 +19,7 @@ from omniroute_addon.ledger.record import BYPASSED, REPLAYED
 from omniroute_addon.ledger.reports import Books, NoLedgerError
 from omniroute_addon.web.handlers import Socket, query_of
 from omniroute_addon.web.languages import language
+from omniroute_addon.web.lines import Call, plain
 from omniroute_addon.web.rendering import render
 from omniroute_addon.web.resource import Answer, Asked, Page, Resource
 from omniroute_addon.web.site import Site
@@ -78,33 +79,6 @@ class CallsAsked(Filter):
     limit: int = Field(default=PAGE, ge=1, le=MOST)
 
 
-class Call(Answer):
-    """One exchange. Times are Unix seconds, money is dollars."""
-
-    id: str
-    started: float
-    ended: float | None
-    client: str
-    key: str | None
-    model: str | None
-    route: str
-    combo: str | None
-    target: str | None
-    account: str | None
-    provider: str | None
-    tries: int
-    first_token: float | None
-    tokens_per_second: float | None
-    input: int | None
-    output: int | None
-    cache_read: int | None
-    estimated: bool
-    cost: float | None
-    status: int | None
-    outcome: str
-    marks: tuple[str, ...]
-
-
 class Calls(Answer):
     """A page of calls, newest first."""
 
@@ -122,33 +96,6 @@ class _Found:
     lines: tuple[Line, ...]
     next: str | None
     clients: tuple[str, ...]
-
-
-def plain(line: Line) -> Call:
-    return Call(
-        id=line.id,
-        started=line.started,
-        ended=line.ended,
-        client=line.client,
-        key=line.key,
-        model=line.model,
-        route=line.route,
-        combo=line.combo,
-        target=line.target,
-        account=line.account,
-        provider=line.provider,
-        tries=line.tries,
-        first_token=line.first,
-        tokens_per_second=line.speed,
-        input=line.input,
-        output=line.output,
-        cache_read=line.cache_read,
-        estimated=line.estimated,
-        cost=None if line.micro is None else line.micro / 1e6,
-        status=line.status,
-        outcome=line.outcome,
-        marks=line.marks,
-    )
 
 
 async def live(site: Site, asked: CallsAsked) -> Calls:
