@@ -114,6 +114,25 @@ class Inspect:
         self._routed[exchange.record.id] = flow
         self._exchanges[flow.id] = exchange
 
+    def replaying(self, flow: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
+        """The row of a shown call that is asked once more, beside the call's own; :meth:`replayed` ends it."""
+        shown = flow.copy()
+        shown.is_replay, shown.response, shown.error = "request", None, None
+        shown.comment = shown.marked = ""
+        if flow.id in self._secrets:
+            self._secrets[shown.id], self._paths[shown.id] = self._secrets[flow.id].copy(), self._paths[flow.id]
+        self.routed(shown, exchange)
+        self.show(shown)
+        return shown
+
+    def replayed(self, flow: http.HTTPFlow, exchange: Exchange, headers: Sequence[tuple[str, str]]) -> None:
+        """``headers``: of the answer."""
+        self._exchanges.pop(flow.id, None)
+        _show_answer(flow, exchange.record.response_body, exchange.record.status)
+        if flow.response is not None:
+            flow.response.headers = redacted(_fields(headers))
+        self.show(flow)
+
     def listen(self, flow: http.HTTPFlow, limit: int) -> None:
         """Stream an untouched answer through and keep a copy for the view, at most ``limit`` bytes."""
         assert flow.response is not None

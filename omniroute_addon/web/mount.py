@@ -30,7 +30,8 @@ class Pages:
 def mount(app: Application, omniroute: OmniRoute) -> Site:
     """The engine must be there."""
     assert omniroute.engine is not None
-    site = Site(omniroute.engine, omniroute.inspect)
+    assert omniroute.intercept is not None
+    site = Site(omniroute.engine, omniroute.inspect, omniroute.intercept)
     app.add_handlers(r".*", addresses(site, pages.resources()))
     return site
 

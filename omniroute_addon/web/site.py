@@ -8,12 +8,14 @@ from pathlib import Path
 from mitmproxy import http
 
 from omniroute_addon.addons.inspect import KEY, Inspect
+from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.ledger import reports
 from omniroute_addon.ledger.ledger import path_of
 from omniroute_addon.web import secrets
 from omniroute_addon.web.feed import Feed
+from omniroute_addon.web.replays import Replays
 
 READERS = 2
 """Threads that read the ledger, so that no report holds up a call."""
@@ -22,9 +24,10 @@ READERS = 2
 class Site:
     """One per proxy. Everything but ``ledger`` belongs to the event loop."""
 
-    def __init__(self, engine: Engine, inspect: Inspect) -> None:
+    def __init__(self, engine: Engine, inspect: Inspect, intercept: Intercept) -> None:
         self.engine = engine
         self.inspect = inspect
+        self.replays = Replays(engine, inspect, intercept)
         self.feed = Feed()
         engine.watchers.append(self.feed)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger-reader")

@@ -20,6 +20,7 @@ from omniroute_addon.ledger.reports import Books, NoLedgerError
 from omniroute_addon.web import secrets
 from omniroute_addon.web.conversation import Talk, of_answer, of_request
 from omniroute_addon.web.lines import Call, plain
+from omniroute_addon.web.replays import choices
 from omniroute_addon.web.resource import Answer, Asked, Download, Page, RefusedError, Resource
 from omniroute_addon.web.site import Site
 
@@ -136,6 +137,8 @@ class Detail(Answer):
     bodies: tuple[Body, ...]
     flow: str | None
     """The id of the call's flow in mitmweb."""
+    targets: tuple[str, ...]
+    """Of the rules, to ask again."""
 
 
 class FlowAsked(Asked):
@@ -170,6 +173,7 @@ async def detail(site: Site, asked: DetailAsked) -> Detail:
         kept=client is not None,
         bodies=bodies,
         flow=client.id if client else None,
+        targets=choices(site.snapshot),
     )
 
 
