@@ -60,6 +60,8 @@ def up(
                 except OSError as error:
                     console.tell(f"! other commands will not find this proxy: {error.strerror}", "yellow")
             console.write_line(ready_line(ready.proxy, ready.gateway, ready.web))
+            if ready.web is not None and not private:
+                console.tell(f"  watch calls at {ready.web.replace('/?', '/omniroute/?', 1)}")
 
         if private:
             _end_with_stdin()

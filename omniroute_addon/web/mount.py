@@ -7,6 +7,7 @@ from tornado.routing import URLSpec
 from tornado.web import Application, RedirectHandler
 
 from omniroute_addon.addons.lifecycle import OmniRoute
+from omniroute_addon.addons.page import WideComments
 from omniroute_addon.web import openapi, pages
 from omniroute_addon.web.handlers import Asset, JsonHandler, PageHandler, Preferences
 from omniroute_addon.web.rendering import STATIC
@@ -24,6 +25,7 @@ class Pages:
 
     def running(self) -> None:
         if isinstance(app := getattr(ctx.master, "app", None), Application):
+            app.add_transform(WideComments)
             mount(app, self._omniroute)
 
 

@@ -1,24 +1,24 @@
-"""The style sheet in mitmweb's page, and nothing else changed."""
+"""The style sheet and the link in mitmweb's page, and nothing else changed."""
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 
-from omniroute_addon.addons.page import STYLE, WideComments
+from omniroute_addon.addons.page import ADDED, WideComments
 
 PAGE = b"<html><head><title>mitmproxy</title></head><body></body></html>"
 
 
-def transformed(kind: str, body: bytes) -> tuple[HTTPHeaders, bytes]:
+def transformed(kind: str, body: bytes, path: str = "/") -> tuple[HTTPHeaders, bytes]:
     headers = HTTPHeaders({"Content-Type": kind, "Content-Length": str(len(body))})
-    _, headers, body = WideComments(HTTPServerRequest("GET", "/")).transform_first_chunk(200, headers, body, True)
+    _, headers, body = WideComments(HTTPServerRequest("GET", path)).transform_first_chunk(200, headers, body, True)
     return headers, body
 
 
 def test_the_page_gets_the_style_and_its_new_length() -> None:
     headers, body = transformed("text/html; charset=UTF-8", PAGE)
-    assert body == PAGE.replace(b"</head>", STYLE)
+    assert body == PAGE.replace(b"</head>", ADDED)
     assert headers["Content-Length"] == str(len(body))
 
 
 def test_everything_else_passes_unchanged() -> None:
-    headers, body = transformed("application/json", PAGE)
+    headers, body = transformed("text/html", PAGE, "/omniroute/")
     assert (headers["Content-Length"], body) == (str(len(PAGE)), PAGE)

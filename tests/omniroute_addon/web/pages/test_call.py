@@ -57,6 +57,15 @@ def test_the_id_of_a_comment_and_a_flow_of_mitmweb_lead_to_the_page(fallback: Op
     assert api(fallback, f"calls/{name[:8]}").json()["call"]["id"] == name
 
 
+def test_mitmweb_s_page_links_to_the_selected_call(fallback: Opened, visit: Visit, api: Api) -> None:
+    page = visit(fallback)
+    page.goto(fallback.web.base)
+    page.click(".flow-table tr:has-text('2 tries')")
+    page.wait_for_selector("#omniroute:has-text('this call')")
+    page.click("#omniroute")
+    page.wait_for_url(f"**/omniroute/calls/{newest(fallback, api)}")
+
+
 def test_the_exports_have_the_call_without_its_keys(fallback: Opened, api: Api) -> None:
     name = newest(fallback, api)
     har, curl = api(fallback, f"calls/{name}/har"), api(fallback, f"calls/{name}/curl")
