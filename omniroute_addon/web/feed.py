@@ -1,7 +1,7 @@
 """What happens now: an observer of all exchanges that tells open pages in batches.
 
 Nothing is done per event but to note that a call has changed. While somebody looks, a timer takes what has changed every
-``EVERY`` seconds and gives it to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` calls are
+``EVERY`` seconds (after a great batch later) and gives it to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` calls are
 remembered, so that a page that opens misses nothing between the ledger's last write and its first batch.
 """
 
@@ -13,6 +13,8 @@ from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord
 
 EVERY = 0.2
+EACH = 0.005
+"""Seconds for each row of a batch until the next one: in a storm of calls pages get less often, calls do not get slower."""
 KEPT = 200
 
 type Listener = Callable[[Sequence[calls.Line]], None]
@@ -30,6 +32,8 @@ class Feed:
         """What listeners know of what runs."""
         self._listeners: set[Listener] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._sent = 0
+        """Rows of the last batch."""
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` of every batch; call what is returned to stop."""
@@ -65,12 +69,14 @@ class Feed:
             self._ended.popitem(last=False)
         if self._listeners:
             self._fresh[exchange.id] = line
+            if len(self._fresh) > KEPT:
+                del self._fresh[next(iter(self._fresh))]
 
     # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _arm(self) -> None:
         if self._timer is None and self._listeners:
-            self._timer = asyncio.get_running_loop().call_later(EVERY, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(max(EVERY, self._sent * EACH), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -84,6 +90,7 @@ class Feed:
         if batch:
             for listener in list(self._listeners):
                 listener(batch)
+        self._sent = len(batch)
         self._arm()
 
 

@@ -5,7 +5,6 @@ may have been pasted or echoed.
 """
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 from omniroute_addon.config.models import Snapshot
@@ -15,14 +14,18 @@ _SHORTEST = 8
 _TELLING = 16
 """Characters that say more than whose key it is; what begins like a known key is one that was cut off."""
 _CHARACTERS = r"[\w.+/=~-]"
-_LIKE_KEYS = (
-    r"\bsk-[\w-]{16,}",
-    r"\bAIza[\w-]{30,}",
-    r"\bya29\.[\w-]{20,}",
-    r"\bgh[pousr]_\w{30,}",
-    r"\bxox[abprs]-[\w-]{10,}",
-    r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}",
+_LIKE_KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (literal, re.compile(re.escape(literal) + rest))
+    for literal, rest in (
+        ("sk-", r"[\w-]{16,}"),
+        ("AIza", r"[\w-]{30,}"),
+        ("ya29.", r"[\w-]{20,}"),
+        *((f"gh{kind}_", r"\w{30,}") for kind in "pousr"),
+        *((f"xox{kind}-", r"[\w-]{10,}") for kind in "abprs"),
+        ("eyJ", r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
+    )
 )
+"""How a key begins, which is looked for first since that is quick, and the whole of it."""
 
 
 def of_snapshot(snapshot: Snapshot) -> frozenset[str]:
@@ -32,17 +35,23 @@ def of_snapshot(snapshot: Snapshot) -> frozenset[str]:
 
 
 def without(text: str, known: frozenset[str] = frozenset()) -> str:
-    return _pattern(known).sub(REDACTED, text)
+    for literal, pattern in _known(known):
+        if literal in text:
+            text = pattern.sub(REDACTED, text)
+    for literal, pattern in _LIKE_KEYS:
+        if literal in text:
+            text = pattern.sub(_hidden, text)
+    return text
 
 
-@lru_cache(maxsize=32)
-def _pattern(known: frozenset[str]) -> re.Pattern[str]:
-    return re.compile("|".join([*_known(known), *_LIKE_KEYS]))
+def _hidden(found: re.Match[str]) -> str:
+    """``task-force…`` is no key."""
+    before = found.string[found.start() - 1 : found.start()]
+    return found[0] if before.isalnum() or before == "_" else REDACTED
 
 
-def _known(values: Iterable[str]) -> list[str]:
+@lru_cache(maxsize=64)
+def _known(values: frozenset[str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     found = sorted((value for value in values if len(value) >= _SHORTEST), key=len, reverse=True)
-    return [
-        re.escape(value) if len(value) <= _TELLING else f"{re.escape(value[:_TELLING])}{_CHARACTERS}*"
-        for value in found
-    ]
+    starts = [(value[:_TELLING], "" if len(value) <= _TELLING else f"{_CHARACTERS}*") for value in found]
+    return tuple((start, re.compile(re.escape(start) + rest)) for start, rest in starts)
