@@ -224,6 +224,11 @@ def render_error(failure: hub.Failure) -> WireResponse:
     return WireResponse(status, headers, dumps(error_object(failure)))
 
 
+def stream_error(failure: hub.Failure) -> Object:
+    """The data of an ``error`` event. An answer that broke is worth asking for again; opencode does for an overload."""
+    return error_object(replace(failure, kind="overloaded") if failure.kind in ("cut", "timeout") else failure)
+
+
 def error_object(failure: hub.Failure) -> Object:
     message = failure.message
     if failure.kind == "context_overflow" and _OVERFLOW_TEXT not in message.lower():

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from translators import hub, signatures
 from translators.formats.anthropic_messages.blocks import render_citation, render_opaque
-from translators.formats.anthropic_messages.errors import error_object
+from translators.formats.anthropic_messages.errors import stream_error
 from translators.formats.anthropic_messages.response import message_id
 from translators.formats.anthropic_messages.usage import render_stop, render_usage, with_own
 from translators.formats.anthropic_messages.values import NAME, Object, Report, dumps, own
@@ -119,8 +119,17 @@ class AnthropicStreamRenderer:
         self._ended = True
 
     def _fail(self, failure: hub.Failure) -> None:
-        self._end_parts()
-        fields = error_object(failure)
+        # Claude Code runs a call at its `content_block_stop`: one that was cut off stays open.
+        for index, part in [*self._parts.items()]:
+            if part.ended or not isinstance(part.start, hub.ToolCall):
+                part.ended = True
+            elif part.started:
+                self._parts.clear()
+                break
+            else:
+                del self._parts[index]
+        self._advance()
+        fields = stream_error(failure)
         self._out.append(encode(dumps(fields), "error"))
         self._ended = True
 

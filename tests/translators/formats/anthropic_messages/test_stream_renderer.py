@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import pytest
 from anthropic import Anthropic
 
 from tests.translators.formats.anthropic_messages.wire import Wire, user
@@ -102,10 +103,32 @@ def test_a_server_tool_of_another_provider_is_never_shown_as_a_call() -> None:
 
 
 def test_a_failure_ends_the_open_block_and_is_an_error_event() -> None:
-    failure = hub.Failure("overloaded", "busy")
-    documents = Wire().stream(hub.PartStarted(0, hub.ToolCall("a", "f")), hub.Failed(failure))
+    failure = hub.Failure("rate_limit", "busy")
+    documents = Wire().stream(hub.PartStarted(0, hub.Text("half")), hub.Failed(failure))
     assert [d["type"] for d in documents[-2:]] == ["content_block_stop", "error"]
-    assert documents[-1]["error"] == {"type": "overloaded_error", "message": "busy"}
+    assert documents[-1]["error"] == {"type": "rate_limit_error", "message": "busy"}
+
+
+def test_a_call_that_a_failure_cuts_off_is_never_closed() -> None:
+    """Claude Code runs it at ``content_block_stop``, with what it has of the arguments."""
+    call = [hub.PartStarted(0, hub.ToolCall("a", "f")), hub.PartDelta(0, hub.ArgumentsDelta('{"a":'))]
+    later = [hub.PartStarted(1, hub.ToolCall("b", "g")), hub.PartStarted(2, hub.Text("behind"))]
+    documents = Wire().stream(*call, *later, hub.Failed(hub.Failure("cut", "gone")))
+    assert [d["type"] for d in documents[1:]] == ["content_block_start", "content_block_delta", "error"]
+
+
+def test_a_call_that_waits_behind_cut_text_is_never_begun() -> None:
+    open_text, call = hub.PartStarted(0, hub.Text("half")), hub.PartStarted(1, hub.ToolCall("a", "f", '{"a":'))
+    documents = Wire().stream(open_text, call, hub.Failed(hub.Failure("cut", "gone")))
+    assert [d["type"] for d in documents[-2:]] == ["content_block_stop", "error"]
+    assert [d for d in documents if d.get("content_block", {}).get("type") == "tool_use"] == []
+
+
+@pytest.mark.parametrize("kind", ["cut", "timeout"])
+def test_an_answer_that_broke_is_told_as_an_overload(kind: hub.FailureKind) -> None:
+    """Which opencode asks again after, as it does not after ``api_error``."""
+    documents = Wire().stream(hub.PartStarted(0, hub.Text("half")), hub.Failed(hub.Failure(kind, "gone")))
+    assert documents[-1]["error"] == {"type": "overloaded_error", "message": "gone"}
 
 
 def test_a_stream_that_just_stops_is_closed_with_an_error() -> None:
