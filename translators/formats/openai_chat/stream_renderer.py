@@ -32,6 +32,7 @@ from translators.hub import (
     ExtraDelta,
     Failed,
     Failure,
+    FailureKind,
     Finished,
     Loss,
     Lost,
@@ -52,6 +53,9 @@ from translators.hub import (
     Usage,
     UsageReported,
 )
+
+_BROKEN: Mapping[FailureKind, Mapping[str, JSON]] = {"cut": {"code": "ECONNRESET"}, "timeout": {"code": "ETIMEDOUT"}}
+"""How an answer that broke is told. Qwen Code goes on after a network's own word; after any other it gives up."""
 
 
 class _Open:
@@ -307,6 +311,8 @@ class ChatStreamRenderer:
         return out + encode("[DONE]")
 
     def _fail(self, failure: Failure) -> bytes:
+        # What has come of a call is no call: nothing makes valid arguments of it.
+        self._open = {index: state for index, state in self._open.items() if not isinstance(state.part, ToolCall)}
         out = self._end_parts() if self._head else b""
         self._over = True
-        return out + encode(dump({"error": error_object(failure)}))
+        return out + encode(dump({"error": {**error_object(failure), **_BROKEN.get(failure.kind, {})}}))

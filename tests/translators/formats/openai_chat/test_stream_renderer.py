@@ -74,13 +74,20 @@ def test_a_legacy_client_gets_a_function_call() -> None:
     ]
 
 
+def test_a_call_that_a_failure_cuts_off_gets_no_arguments() -> None:
+    """Not even the empty ones that a call without any gets at its end."""
+    told = chunks(START, hub.PartStarted(0, hub.ToolCall("a", "f")), hub.Failed(hub.Failure("cut", "gone")))
+    assert told[-2]["choices"][0]["delta"]["tool_calls"][0]["function"] == {"name": "f", "arguments": ""}
+    assert told[-1].keys() == {"error"}
+
+
 def test_a_failure_is_an_error_event_and_the_last() -> None:
     failure = hub.Failure("rate_limit", "Slow down", 429)
     assert chunks(START, hub.Failed(failure), END)[-1]["error"]["message"] == "Slow down"
 
 
 def test_a_stream_that_stops_is_never_a_clean_end() -> None:
-    assert chunks(START, hub.PartStarted(0, hub.Text("a")))[-1]["error"]["code"] == "answer_cut"
+    assert chunks(START, hub.PartStarted(0, hub.Text("a")))[-1]["error"]["code"] == "ECONNRESET"
 
 
 def test_nothing_follows_the_end() -> None:
