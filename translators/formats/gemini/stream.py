@@ -108,6 +108,10 @@ class GeminiStreamRenderer:
         self._cited: list[tuple[hub.Citation, str, int]] = []
         self._bytes_before = 0
         self._malformed = False
+        self._begun = False
+        """A part has come."""
+        self._called = False
+        """A call has been said."""
         self._sent = 0
         self._done = False
 
@@ -123,6 +127,7 @@ class GeminiStreamRenderer:
             case hub.Started():
                 self._started = event
             case hub.PartStarted(index, part):
+                self._begun = True
                 text = [part.text] if isinstance(part, hub.Text | hub.Thinking | hub.Refusal) and part.text else []
                 if isinstance(part, hub.ToolCall) and part.arguments:
                     text = [part.arguments]
@@ -224,6 +229,7 @@ class GeminiStreamRenderer:
         )  # fmt: skip
         rendered = render_part(call, self._own, self._losses)
         self._malformed = self._malformed or rendered is None
+        self._called = self._called or rendered is not None
         return [rendered] if rendered else []
 
     def _finish(self, stop: hub.Stop, extra: hub.Extra) -> bytes:
@@ -247,7 +253,15 @@ class GeminiStreamRenderer:
             part.ended = not isinstance(part.part, hub.ToolCall)
         self._open = {index: part for index, part in self._open.items() if part.ended}
         out = self._flush()
-        return out + self._frame(error_document(failure), bare=True) + self._end()
+        said = error_document(failure)
+        if self._framing == "array" or not self._begun or self._called:
+            return out + self._frame(said, bare=True) + self._end()
+        # Google's JavaScript SDK overlooks an error event, and Gemini CLI then takes the answer for a whole one. Only what
+        # is told here makes it ask again. It must not when it has got a call, which would run twice.
+        if not self._wrapped:
+            return out + dumps(said) + b"\n\n" + self._end()
+        unfinished: Object = {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "index": 0}], **self._names()}
+        return out + self._frame(unfinished) + self._frame(said, bare=True) + self._end()
 
     def _end(self) -> bytes:
         self._done = True

@@ -43,7 +43,7 @@ def render(events: Iterable[hub.Event], **options: Any) -> bytes:
 
 
 def documents(data: bytes) -> list[dict[str, Any]]:
-    return [orjson.loads(line[6:]) for line in data.split(b"\n\n") if line]
+    return [orjson.loads(line.removeprefix(b"data: ")) for line in data.split(b"\n\n") if line]
 
 
 def test_one_byte_at_a_time_gives_the_same_events() -> None:
@@ -259,7 +259,33 @@ def test_a_failure_shows_the_text_so_far_and_the_error_but_no_half_call() -> Non
     out = render(events)
 
     assert b"functionCall" not in out
-    assert documents(out)[-1] == {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
+    assert documents(out)[-1] == BUSY
+
+
+BUSY = {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}
+TEXT = [hub.PartStarted(0, hub.Text("half")), hub.PartEnded(0)]
+CALL = [hub.PartStarted(1, hub.ToolCall("1", "f", "{}")), hub.PartEnded(1)]
+FAILED = hub.Failed(hub.Failure("overloaded", "busy"))
+
+
+def test_a_failure_after_text_stands_outside_of_events() -> None:
+    """Where Google's JavaScript SDK sees it; of an event it takes the candidates alone."""
+    assert render([*TEXT, FAILED]).endswith(b"\n\n" + orjson.dumps(BUSY) + b"\n\n")
+
+
+def test_a_failure_of_a_wrapped_answer_comes_with_an_end_that_gemini_cli_does_not_take() -> None:
+    """With a Google login it reads events alone, and of those no error."""
+    *_, end, error = documents(render([*TEXT, FAILED], wrapped=True))
+    assert end["response"]["candidates"][0]["finishReason"] == "MALFORMED_FUNCTION_CALL"
+    assert error == BUSY
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_failure_after_a_call_lets_gemini_cli_go_on_with_the_call(*, wrapped: bool) -> None:
+    """It would run the call again if it had to ask again."""
+    *_, call, error = documents(render([*TEXT, *CALL, FAILED], wrapped=wrapped))
+    assert b"functionCall" in orjson.dumps(call)
+    assert error == BUSY
 
 
 @pytest.mark.parametrize("framing", ["sse", "array"])
