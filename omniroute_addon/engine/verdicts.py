@@ -76,6 +76,7 @@ def exhausted(plan: Plan, failures: list[tuple[Candidate, hub.Failure]], health:
         transient = kind in ("server", "cut", "timeout", "overloaded")
         status = 503 if transient else status
         kind = "overloaded" if kind == "cut" else kind
+        kind = "rate_limit" if kind == "quota" and soonest is not None and soonest <= _THROTTLE else kind
     elif waits:
         kind, status = "quota" if soonest and soonest > _THROTTLE else "rate_limit", 429
     elif any(out.policy for out in plan.excluded):

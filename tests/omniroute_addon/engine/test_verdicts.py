@@ -64,6 +64,12 @@ def test_the_soonest_of_all_waits_is_told() -> None:
     assert said(Failure("quota", "q", 429), plan=plan, health=health).retry_after == 200
 
 
+def test_a_quota_that_is_back_within_a_minute_is_for_the_client_s_own_retries() -> None:
+    """Told as a quota, it ends a task of Codex or Gemini CLI at once."""
+    answer = said(Failure("quota", "q", 429, retry_after=5))
+    assert (answer.kind, answer.status, answer.retry_after) == ("rate_limit", 429, 5)
+
+
 def test_only_cooling_targets_are_a_quota_or_a_throttle_by_their_wait() -> None:
     answers = [
         said(plan=Plan("routes[0]", excluded=(Excluded("a", None, "cooling down", NOW + wait),))) for wait in (30, 3600)
