@@ -280,6 +280,7 @@ class Passthrough(Bridge):
         renderer = self._format.stream_renderer(asked, [])
         for event in self._outline:
             renderer.render(event)
+        renderer.render(hub.UsageReported(hub.Usage()))  # what a renderer would hold back has been passed on
         return renderer.render(hub.Failed(failure)) + renderer.close()
 
     def _hear(self, events: list[hub.Event]) -> None:

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from translators import hub, signatures
 from translators.formats.anthropic_messages.blocks import render_citation, render_opaque
-from translators.formats.anthropic_messages.errors import stream_error
+from translators.formats.anthropic_messages.errors import error_object, stream_error
 from translators.formats.anthropic_messages.response import message_id
 from translators.formats.anthropic_messages.usage import render_stop, render_usage, with_own
 from translators.formats.anthropic_messages.values import NAME, Object, Report, dumps, own
@@ -42,13 +42,20 @@ class AnthropicStreamRenderer:
         self._index = 0
         self._usage = expected
         self._calls = False
+        self._unclosed = False
+        """The end of a call is held back until something follows it: tools run a call at its end, once more if they have
+        to ask again."""
+        self._called = False
+        """A call was sent whole."""
         self._started = False
         self._ended = False
         self._out: list[bytes] = []
 
-    def render(self, event: hub.Event) -> bytes:
+    def render(self, event: hub.Event) -> bytes:  # noqa: C901 - one case per event
         if self._ended:
             return b""
+        if not isinstance(event, hub.Failed):
+            self._close_call()
         match event:
             case hub.Started():
                 self._start(event)
@@ -107,6 +114,7 @@ class AnthropicStreamRenderer:
     def _finish(self, event: hub.Finished) -> None:
         self._start(None)
         self._end_parts()
+        self._close_call()
         self._report.foreign(event.extra, "response")
         more = own(event.extra)
         delta: Object = render_stop(event.stop, self._calls)
@@ -129,7 +137,8 @@ class AnthropicStreamRenderer:
             else:
                 del self._parts[index]
         self._advance()
-        fields = stream_error(failure)
+        # After a whole call, opencode would run it once more if it asked again.
+        fields = error_object(failure) if self._called else stream_error(failure)
         self._out.append(encode(dumps(fields), "error"))
         self._ended = True
 
@@ -212,6 +221,7 @@ class AnthropicStreamRenderer:
                 return
             case _:
                 assert_never(part.start)
+        self._close_call()
         self._send("content_block_start", {"index": self._index, "content_block": {**block, **part.extra}})
 
     def _send_delta(self, part: _Part, delta: hub.Delta) -> None:
@@ -264,9 +274,19 @@ class AnthropicStreamRenderer:
                 pass
             case _:
                 assert_never(part.start)
-        if part.started:
-            self._send("content_block_stop", {"index": self._index})
-            self._index += 1
+        if part.started and isinstance(part.start, hub.ToolCall):
+            self._unclosed = True
+        elif part.started:
+            self._stop_block()
+
+    def _close_call(self) -> None:
+        if self._unclosed:
+            self._unclosed, self._called = False, True
+            self._stop_block()
+
+    def _stop_block(self) -> None:
+        self._send("content_block_stop", {"index": self._index})
+        self._index += 1
 
     def _opaque(self, part: _Part, opaque: hub.Opaque) -> None:
         block = render_opaque(opaque, part.path, self._report)
@@ -281,4 +301,5 @@ class AnthropicStreamRenderer:
 
     def _whole(self, part: _Part, block: Object) -> None:
         part.started = True
+        self._close_call()
         self._send("content_block_start", {"index": self._index, "content_block": block})

@@ -49,6 +49,8 @@ class ResponsesStreamRenderer:
         self._ids = model_items.ItemIds("")
         self._open: dict[int, _Open] = {}
         self._held: list[int] = []
+        self._called = False
+        """A call was sent whole."""
         self._output: list[JSON] = []
         self._usage = hub.Usage()
         self._refused = False
@@ -130,6 +132,9 @@ class ResponsesStreamRenderer:
         head = self._whole()
         head["status"] = "failed"
         head["error"] = stream_error(failure)
+        if self._called and failure.kind in ("cut", "timeout"):
+            # After a whole call, opencode would run it once more if it asked again; Codex goes on from there.
+            head["error"] = {**stream_error(failure), "code": "answer_cut"}
         sent += self._response_event("response.failed", self._echo.encode(head))
         self._ended = True
         return sent
@@ -282,6 +287,7 @@ class ResponsesStreamRenderer:
                 sent, whole = self._end_message(item, item.part, said, status)
             case hub.ToolCall():
                 sent, whole = self._end_call(item, item.part, said, status)
+                self._called = True
             case hub.Thinking():
                 sent, whole = self._end_reasoning(item, item.part, said)
             case hub.Media() | hub.Opaque():

@@ -117,6 +117,28 @@ def test_a_call_that_a_failure_cuts_off_is_never_closed() -> None:
     assert [d["type"] for d in documents[1:]] == ["content_block_start", "content_block_delta", "error"]
 
 
+CALL = [hub.PartStarted(0, hub.ToolCall("a", "f", "{}")), hub.PartEnded(0)]
+
+
+def test_the_end_of_a_call_is_held_back_until_something_follows() -> None:
+    """A tool that has run the call would run it once more when it asks again."""
+    broken = hub.Failed(hub.Failure("cut", "gone"))
+    documents = Wire().stream(*CALL, broken)
+    assert [d["type"] for d in documents[-2:]] == ["content_block_delta", "error"]
+    assert documents[-1]["error"]["type"] == "overloaded_error"
+    documents = Wire().stream(*CALL, hub.UsageReported(hub.Usage(input=1)), broken)
+    assert [d["type"] for d in documents[-2:]] == ["content_block_stop", "error"]
+    assert documents[-1]["error"]["type"] == "api_error"  # after which opencode does not ask again
+
+
+def test_parts_that_waited_behind_a_call_follow_its_end() -> None:
+    text = [hub.PartStarted(1, hub.Text("behind")), hub.PartEnded(1)]
+    documents = Wire().stream(CALL[0], *text, CALL[1], hub.Finished(hub.Stop("tool_calls")))
+    blocks = [(d["type"], d["index"]) for d in documents if "index" in d]
+    assert [kind for kind, _ in blocks if "delta" not in kind] == ["content_block_start", "content_block_stop"] * 2
+    assert sorted({index for _, index in blocks}) == [0, 1]
+
+
 def test_a_call_that_waits_behind_cut_text_is_never_begun() -> None:
     open_text, call = hub.PartStarted(0, hub.Text("half")), hub.PartStarted(1, hub.ToolCall("a", "f", '{"a":'))
     documents = Wire().stream(open_text, call, hub.Failed(hub.Failure("cut", "gone")))

@@ -118,6 +118,12 @@ def test_a_call_is_announced_as_done_once_the_answer_goes_on() -> None:
     assert told[-2:] == ["response.output_item.done", "response.failed"]
 
 
+def test_a_cut_after_a_whole_call_is_told_so_that_opencode_does_not_run_it_again() -> None:
+    """It asks again after ``server_error``; Codex after any word, and goes on from the call."""
+    told = sent(STARTED, *CALL, hub.UsageReported(hub.Usage(input=1)), hub.Failed(hub.Failure("cut", "gone")))
+    assert member(told[-1], "response", "error", "code") == "answer_cut"
+
+
 def test_text_is_closed_before_a_failure_is_told() -> None:
     assert kinds(STARTED, *TEXT[:2])[-2:] == ["response.output_item.done", "response.failed"]
 
