@@ -27,8 +27,10 @@ READ_NOTE = f"cat {NOTE}"
 def _arguments(tool: str, command: str) -> Document | None:
     """Of a tool that runs commands; None for any other tool."""
     match tool:
-        case "Bash" | "run_shell_command":
+        case "Bash" | "bash":
             return {"command": command, "description": "Run a command"}
+        case "run_shell_command":  # Gemini CLI and Qwen Code; the last is Qwen's alone
+            return {"command": command, "description": "Run a command", "is_background": False}
         case "exec_command":
             return {"cmd": command}
         case "shell":

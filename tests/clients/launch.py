@@ -7,14 +7,18 @@ Nothing but loopback is reached. A proxy runs with mitmproxy's ``map_remote``, w
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.clients.agent import CALL_ID, NOTE, results, url
 from tests.servers.provider import Provider, Received
-from tests.servers.proxy import LISTEN, environment, running
-from tests.servers.steps import Whole
+from tests.servers.proxy import LISTEN, Proxy, environment, running
+from tests.servers.steps import Gate, Whole
 
 TOOL_SECONDS = 180
 TOKEN = "kingfisher-4711"
@@ -34,9 +38,12 @@ SIDE_HOSTS = (
     "platform.claude.com",
     "http-intake.logs.us5.datadoghq.com",
     "registry.npmjs.org",
+    "models.opencode.ai",
+    "models.dev",
+    "opencode.ai",
 )
 """Where the tools call beside their providers."""
-CALLS = "(/v1/messages|/responses$|enerateContent|countTokens)"
+CALLS = "(/v1/messages|/chat/completions$|/responses$|enerateContent|countTokens)"
 """The calls that are not side calls."""
 
 
@@ -68,15 +75,37 @@ class Outcome:
 
 def run(tool: Tool, directory: Path, own: Provider, config: str) -> Outcome:
     """Let the tool do its task with ``config``; its provider's address is ``own``, also for side calls."""
+    with _proxy(tool, directory, own, config) as proxy:
+        return _start(tool, directory, proxy.config, proxy.home)
+
+
+def run_killed(tool: Tool, directory: Path, own: Provider, config: str, moment: Gate) -> Outcome:
+    """As :func:`run`; at ``moment`` the proxy is killed, and one on the same port and data dir started."""
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(AssertionError, match="exit code -9"), _proxy(tool, directory, own, config) as proxy:
+            outcome = _killed(proxy, moment, pool.submit(_start, tool, directory, proxy.config, proxy.home))
+        with _proxy(tool, directory, own, config, port=proxy.port):
+            moment.open()
+            return outcome.result()
+
+
+def _killed(proxy: Proxy, moment: Gate, outcome: Future[Outcome]) -> Future[Outcome]:
+    moment.wait_reached(TOOL_SECONDS)
+    proxy.process.kill()
+    return outcome
+
+
+@contextmanager
+def _proxy(tool: Tool, directory: Path, own: Provider, config: str, *, port: int = 0) -> Generator[Proxy]:
     own.sides |= {
         f"/side{path}": Whole(200, {"content-type": "application/json"}, json.dumps(body).encode())
         for path, body in tool.sides.items()
     }
     place = directory / "proxy"
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     mapped = f';~u ^https & !~u "{CALLS}";^https://[^/]+;{own.url()}/side'
-    with running(place, _own(own) + config, options=(f"map_remote={mapped}",)) as proxy:
-        return _start(tool, directory, proxy.config, proxy.home)
+    with running(place, _own(own) + config, options=(f"map_remote={mapped}",), port=port) as proxy:
+        yield proxy
 
 
 def run_alone(tool: Tool, directory: Path, own: Provider, config: str) -> Outcome:
@@ -97,7 +126,7 @@ def _start(tool: Tool, directory: Path, config: Path, data: Path) -> Outcome:
         path.write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "omniroute_addon", "run", "--config", str(config), "--", *tool.command],
-        env=environment(data, {"HOME": str(home), **tool.env}),
+        env=environment(data, {"HOME": str(home), "PWD": str(work), **tool.env}),
         cwd=work,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -118,6 +147,7 @@ providers:
   anthropic: {{base_url: "{url(provider, "anthropic-messages")}"}}
   claude: {{base_url: "{url(provider, "anthropic-messages")}"}}
   openai: {{base_url: "{url(provider, "openai-responses")}"}}
+  dashscope-cn: {{base_url: "{url(provider, "openai-chat")}"}}
   codex: {{base_url: "{provider.url()}/backend-api/codex/responses"}}
   gemini: {{base_url: "{url(provider, "gemini")}"}}
   gemini-cli: {{base_url: "{url(provider, "gemini-cli")}"}}

@@ -80,14 +80,15 @@ def running(
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
     listen: str = "",
+    port: int = 0,
 ) -> Generator[Proxy]:
     """``omniroute up`` with ``config`` (YAML without version and listen) in ``directory``; ends with exit code 0.
 
-    ``listen`` is what that section has besides the addresses.
+    ``listen`` is what that section has besides the addresses, ``port`` the proxy's (0: any).
     """
     home, log = directory / "home", directory / "up.log"
     path = directory / "omniroute.yaml"
-    path.write_text(LISTEN.replace("}\n", f"{listen}}}\n") + config)
+    path.write_text(LISTEN.replace("}\n", f"{listen}}}\n").replace(":0", f":{port}", 1) + config)
     command = [sys.executable, "-m", "omniroute_addon", "up", "--config", str(path)]
     command += ["--headless"] if headless else []
     for option in options:

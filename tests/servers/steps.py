@@ -28,8 +28,8 @@ class Gate:
         # Shielded: a provider whose client leaves is cancelled here, others may wait at the same gate.
         await asyncio.shield(asyncio.wrap_future(self._open))
 
-    def wait_reached(self) -> None:
-        assert self._reached.wait(PATIENCE), "the provider never came to the gate"
+    def wait_reached(self, seconds: float = PATIENCE) -> None:
+        assert self._reached.wait(seconds), "the provider never came to the gate"
 
     def open(self) -> None:
         if not self._open.done():
