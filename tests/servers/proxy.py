@@ -53,13 +53,13 @@ class Proxy:
         new.replace(self.config)
 
     def stop(self) -> int:
-        """SIGTERM; the exit code. A process that does not end in time is killed and fails the test."""
+        """SIGTERM; the exit code. A process that does not end in time tells where it is, and fails the test."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)
             self.process.wait()
             raise AssertionError(f"still running {STOP_SECONDS:.0f} s after SIGTERM:\n{self.log.read_text()}") from None
 
@@ -68,7 +68,7 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     """The variables of a child: no proxy and no key of the developer's own."""
     hidden = ("_PROXY", "_API_KEY", "_TOKEN", "_BASE_URL")
     kept = {name: value for name, value in os.environ.items() if not name.upper().endswith(hidden)}
-    return {**kept, "OMNIROUTE_HOME": str(home), "PYTHONPATH": str(ROOT), **(extra or {})}
+    return {**kept, "OMNIROUTE_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **(extra or {})}
 
 
 @contextlib.contextmanager
