@@ -12,6 +12,8 @@ UNTESTED_ALONE = {
     "omniroute_addon/__main__.py": "one call; every test that starts the proxy runs it",
     "omniroute_addon/proxy.py": "composition of a process; tests/e2e and tests/web run it whole",
     "omniroute_addon/script.py": "composition; mitmproxy loads it",
+    "omniroute_addon/addons/captured.py": "what commands do; tests/web/test_commands.py runs them in mitmweb and mitmproxy",
+    "omniroute_addon/addons/commands.py": "mitmproxy commands; tests/web/test_commands.py",
     "omniroute_addon/addons/inspect.py": "what mitmweb shows; tests/web reads it there",
     "omniroute_addon/addons/mitmweb.py": "mitmweb as a whole; tests/web looks at it",
     "omniroute_addon/addons/lifecycle.py": "mitmproxy hooks; every test that starts the proxy runs them",

@@ -24,6 +24,8 @@ from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.record import Tape
 
 KEY = "omniroute"
+PIN = "omniroute.route"
+"""Metadata of a flow whose replays go to one target, whatever the rules say."""
 _SENT_POLL = 0.01
 _MARK_FAILED = ":warning:"
 _MARK_FALLBACK = ":arrows_counterclockwise:"
@@ -201,6 +203,23 @@ class Inspect:
             self._secrets[flow.id], self._paths[flow.id] = request.headers.copy(), request.path
         return request
 
+    def twin(self, flow: http.HTTPFlow) -> http.HTTPFlow:
+        """A new row with the flow's request, and with the secrets that a replay of it needs; without an answer."""
+        new = flow.copy()
+        new.response = new.error = None
+        new.marked = new.comment = ""
+        new.metadata = {}
+        if (kept := self._secrets.get(flow.id)) is not None:
+            self._secrets[new.id], self._paths[new.id] = kept.copy(), self._paths[flow.id]
+        self.show(new)
+        return new
+
+    def shown(self, flow_id: str) -> http.HTTPFlow | None:
+        """A flow of the view."""
+        view = self._view()
+        found = None if view is None else view.get_by_id(flow_id)
+        return found if isinstance(found, http.HTTPFlow) else None
+
     def show(self, flow: http.HTTPFlow) -> None:
         """Add the flow to the view, or refresh it there."""
         view = self._view()
@@ -330,6 +349,11 @@ class Inspect:
 def role(flow: http.HTTPFlow) -> str:
     """``exchange`` (routed), ``attempt`` (one upstream call), ``untouched`` (a surface without a rule) or ``foreign``."""
     return flow.metadata.get(KEY, {}).get("role", "foreign")
+
+
+def pinned(flow: http.HTTPFlow) -> str | None:
+    """The target to which a replay of the flow goes; None when the rules decide."""
+    return flow.metadata.get(PIN)
 
 
 def _show_answer(flow: http.HTTPFlow, tape: Tape, status: int | None) -> None:

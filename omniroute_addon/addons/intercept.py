@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from mitmproxy import http, tls
 
 from omniroute_addon.addons.gate import Gate, is_gateway
-from omniroute_addon.addons.inspect import KEY, Inspect, role
+from omniroute_addon.addons.inspect import KEY, Inspect, pinned, role
 from omniroute_addon.config.models import Operation
 from omniroute_addon.config.references import GATEWAY_CLIENT
 from omniroute_addon.engine import headers as header_rules
@@ -208,14 +208,15 @@ class Intercept:
             _answer(flow, FORMATS[knock.format].render_error(hub.Failure("overloaded", "OmniRoute is stopping", 503)))
             return
         ask = _ask(call, knock, flow, self._gate.caller(flow, request))
-        if (bypassed := self._engine.bypassed(call, self._inspect, ask)) is not None:
+        target = pinned(flow) if replay else None
+        if target is None and (bypassed := self._engine.bypassed(call, self._inspect, ask)) is not None:
             self._route(flow, bypassed)
             return
-        chosen = self._engine.plan(ask)
+        chosen = self._engine.plan(ask, target)
         if chosen.untouched and not knock.gateway:
             self._untouched(flow, request, call)
             return
-        exchange = self._engine.exchange(call, chosen, self._inspect, ask)
+        exchange = self._engine.exchange(call, chosen, self._inspect, ask, target)
         # Whoever presses replay wants to see what is answered now.
         self._route(flow, exchange if replay else self._engine.shared(exchange, self._inspect, ask))
 
@@ -255,6 +256,18 @@ class Intercept:
             return None
         surface = match.surface
         return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
+
+    def captured(self, flow: http.HTTPFlow) -> tuple[Call, Ask] | None:
+        """The call of a flow as it would be sent again; None for what is no call of a model.
+
+        Raises ValueError for a body that cannot be read.
+        """
+        knock = self._knock(flow)
+        if knock is None or knock.operation == "websocket":
+            return None
+        request = self._inspect.with_secrets(flow)
+        call = _call(request, knock, self._engine.snapshot.limits.max_request)
+        return call, _ask(call, knock, flow, self._gate.caller(flow, request))
 
     def _route(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed | Shared) -> None:
         self._inspect.routed(flow, exchange)

@@ -17,7 +17,9 @@ from mitmproxy.utils import asyncio_utils
 
 from omniroute_addon import resets
 from omniroute_addon.accounts.vault import from_vault
+from omniroute_addon.addons.captured import Captured
 from omniroute_addon.addons.codex_models import CodexModels
+from omniroute_addon.addons.commands import Commands, Plan
 from omniroute_addon.addons.contentview import LLM
 from omniroute_addon.addons.gate import Gate
 from omniroute_addon.addons.inspect import Inspect
@@ -67,6 +69,7 @@ class OmniRoute:
             except ConfigError as error:
                 raise exceptions.OptionsError(str(error)) from error
             self._begin(snapshot)
+            ctx.master.commands.collect_commands(self.addons[-1])
             ctx.options.update(connection_strategy="lazy", upstream_cert=False)
 
     async def running(self) -> None:
@@ -86,7 +89,9 @@ class OmniRoute:
         self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
         gate = Gate(self.engine, strangers=self._own)
         self.intercept = Intercept(self.engine, self.inspect, gate)
-        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect]
+        captured = Captured(self.engine, self.inspect, self.intercept)
+        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect, Commands(captured)]
+        contentviews.add(Plan(captured))
 
     def _reset(self) -> None:
         """What ``omniroute reset`` asks for."""

@@ -25,6 +25,7 @@ from omniroute_addon.home import data_dir
 from omniroute_addon.ledger.ledger import Ledger
 from omniroute_addon.routing import surfaces
 from omniroute_addon.routing.ask import Ask
+from omniroute_addon.routing.forced import forced
 from omniroute_addon.routing.plan import Plan, plan
 from translators.memory import BoundedMemory
 
@@ -100,12 +101,17 @@ class Engine:
         """Forget what is held against an account, provider, target or caller's address, or against all (None); which."""
         return [*self.standing.reset(name), *self.lockouts.lift(name)]
 
-    def plan(self, ask: Ask) -> Plan:
-        """Where a call goes, as things stand."""
-        return plan(ask, self.snapshot, self.standing, self.now(), self._rng)
+    def plan(self, ask: Ask, target: str | None = None) -> Plan:
+        """Where a call goes, as things stand; to ``target``, whatever the rules say of it, when one is given."""
+        return plan(ask, self._rules(target), self.standing, self.now(), self._rng)
 
-    def exchange(self, call: Call, plan: Plan, observer: Observer, ask: Ask | None = None) -> Exchange:
-        """A new exchange; the relay runs it when its flow arrives."""
+    def _rules(self, target: str | None) -> Snapshot:
+        return self.snapshot if target is None else forced(self.snapshot, target)
+
+    def exchange(
+        self, call: Call, plan: Plan, observer: Observer, ask: Ask | None = None, target: str | None = None
+    ) -> Exchange:
+        """A new exchange; the relay runs it when its flow arrives. ``target`` as the plan was made with."""
         assert self._upstreams is not None, "start() comes first"
         return Exchange(
             call,
@@ -116,7 +122,7 @@ class Engine:
             memory=self._memory,
             observer=self._observers(observer),
             ask=ask,
-            again=None if ask is None else self._again(ask, self.snapshot),
+            again=None if ask is None else self._again(ask, self._rules(target)),
         )
 
     def replay(self, call: Call, ask: Ask, observer: Observer, target: str | None = None) -> Exchange:

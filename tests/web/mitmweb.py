@@ -76,6 +76,13 @@ class Mitmweb:
         response = self._client.post(path, headers={"x-xsrftoken": _XSRF})
         assert response.is_success, f"{path}: {response.status_code} {response.text}"
 
+    def command(self, name: str, *arguments: str) -> Row:
+        """Run a mitmproxy command: ``value`` or ``error``."""
+        response = self._client.post(f"/commands/{name}", json={"arguments": arguments}, headers={"x-xsrftoken": _XSRF})
+        assert response.is_success, f"{name}: {response.status_code} {response.text}"
+        self.seen.append(response.content)
+        return response.json()
+
     def put(self, path: str, values: Row) -> None:
         response = self._client.put(path, json=values, headers={"x-xsrftoken": _XSRF})
         assert response.is_success, f"{path}: {response.status_code} {response.text}"
