@@ -32,6 +32,7 @@ UNTESTED_ALONE = {
     "omniroute_addon/engine/reading.py": "the reading half of an attempt; test_exchange.py",
     "omniroute_addon/engine/records.py": "values; test_exchange.py and test_bypassed.py read them",
     "omniroute_addon/engine/resend.py": "the sending half of a replayed attempt; tests/web replays one",
+    "omniroute_addon/config/logs.py": "values; test_schema.py and test_load.py read them from YAML",
     "omniroute_addon/config/governance.py": "values; test_schema.py and test_load.py read them from YAML",
     "omniroute_addon/engine/answered.py": "what test_bypassed.py and test_replayed.py have in common",
     "omniroute_addon/gateway": "paths of the gateway; tests/e2e calls them",

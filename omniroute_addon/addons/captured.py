@@ -15,6 +15,7 @@ from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.engine.call import Call
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.past import Past
+from omniroute_addon.logs.writer import audit
 from omniroute_addon.routing import explain
 from omniroute_addon.routing.ask import Ask
 from omniroute_addon.routing.explain import Row
@@ -108,6 +109,7 @@ class Captured:
             flow.metadata[PIN] = target
             flow.comment += f"{_NEXT}{target}"
         self._inspect.show(flow)
+        audit("replays pinned", "mitmweb", flow=flow.id, target=target or "rules")
 
     def replay(self, flows: Sequence[http.HTTPFlow], targets: Sequence[str | None]) -> list[Sent]:
         """Send every flow to every target, each as a row of its own beside the captured one. Raises NotACallError.
@@ -133,6 +135,7 @@ class Captured:
             ctx.master.commands.call("replay.client", [new])
         except exceptions.CommandError as error:
             raise NotACallError(f"nothing can be replayed here: {error}") from error
+        audit("replay", "mitmweb", flow=flow.id, model=call.model, target=target or "rules")
         return Sent(new.id, flow.id, target, call.model)
 
     def _plan(self, flow: http.HTTPFlow, ask: Ask, target: str | None) -> tuple[Plan, float]:

@@ -17,6 +17,7 @@ from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode
 from omniroute_addon.config.models import is_loopback
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.gateway import callers, endpoints
+from omniroute_addon.logs.writer import audit
 from translators import FORMATS, WireResponse, hub
 
 GATEWAY_HOST = "gateway.omniroute.invalid"
@@ -103,8 +104,8 @@ class Gate:
             self._engine.lockouts.lift()
         found = callers.find(keys, proofs, now)
         until = self._engine.lockouts.until(source, now, right=found.name is not None)
-        if found.wrong is not None:
-            self._engine.lockouts.wrong(source, found.wrong, now)
+        if found.wrong is not None and self._engine.lockouts.wrong(source, found.wrong, now):
+            audit("address locked out", "caller", source=source)
         if until is not None:
             said = f"OmniRoute: too many wrong keys from {source}; wait {until - now:.0f} s"
             return hub.Failure("rate_limit", said, 429, retry_after=until - now)

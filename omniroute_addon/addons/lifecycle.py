@@ -26,10 +26,12 @@ from omniroute_addon.addons.inspect import Inspect
 from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.config import ConfigError, Reloader, Snapshot, load
 from omniroute_addon.engine.engine import Engine
+from omniroute_addon.engine.request_log import keys_of
 from omniroute_addon.home import data_dir
 from omniroute_addon.ledger import prices
 from omniroute_addon.ledger.ledger import Ledger
 from translators import FORMATS
+from omniroute_addon.logs.writer import LogWriter, audit
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class OmniRoute:
         self.inspect = Inspect()
         self.intercept: Intercept | None = None
         self.engine: Engine | None = None
+        self._log: LogWriter | None = None
         self.addons: list[object] = []
         if snapshot is not None:
             self._begin(snapshot)
@@ -81,8 +84,16 @@ class OmniRoute:
             self._watch.cancel()
         if self.engine is not None:
             await self.engine.stop()
+        if self._log is not None:
+            audit("stopped", pid=os.getpid())
+            await asyncio.to_thread(self._log.close)
 
     def _begin(self, snapshot: Snapshot) -> None:
+        self._log = LogWriter(
+            data_dir(), snapshot.logs, lambda: keys_of(self.engine.snapshot if self.engine else snapshot)
+        )
+        self._log.open()
+        audit("started", pid=os.getpid(), rules=str(snapshot.source or "none"))
         self._reloader = Reloader(snapshot.source, secrets=from_vault)
         self.engine = Engine(snapshot, self._covered() if self._covered else None, Ledger.open(snapshot))
         self.engine.start()
@@ -103,6 +114,7 @@ class OmniRoute:
             return
         if done:
             logger.log(ALERT, "reset: %s", ", ".join(done))
+            audit("reset", "command line", what=", ".join(done))
 
     async def _reload(self) -> None:
         assert self._reloader is not None
@@ -120,10 +132,14 @@ class OmniRoute:
                     continue
                 case ConfigError() as error:
                     logger.error("the rules stay as they were, the changed file has errors:\n%s", error)
+                    audit("rules refused", "rule file", errors=str(error))
                 case snapshot:
                     self.engine.use(snapshot)
                     self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
+                    assert self._log is not None
+                    self._log.use(snapshot.logs)
                     logger.log(ALERT, "new rules from %s", snapshot.source)
+                    audit("new rules", "rule file", rules=str(snapshot.source))
                     missing = self.engine.uncovered
                     if missing:
                         logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))

@@ -14,6 +14,7 @@ from omniroute_addon.cli import (
     doctor,
     env,
     explain,
+    logs,
     reset,
     run,
     simulate,
@@ -51,6 +52,7 @@ app.command()(status.status)
 app.command()(usage.usage)
 app.command()(usage.costs)
 app.command()(status.quota)
+app.command()(logs.logs)
 app.command()(reset.reset)
 app.command()(doctor.doctor)
 app.command()(check.check)

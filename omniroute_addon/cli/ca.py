@@ -60,8 +60,10 @@ def path(
 def rotate(*, config: ConfigOption = None, json: JSONOption = False) -> None:
     """Make a new one for today's surface hosts; the old one is kept beside it."""
     from omniroute_addon import ca, running
+    from omniroute_addon.logs.writer import audit_now
 
     fresh, backup = ca.rotate(_directory(), _hosts(config))
+    audit_now(data_dir(), "ca rotate", sha256=fresh.fingerprint)
     if json:
         console.as_json({"file": str(fresh.cert_path), "sha256": fresh.fingerprint, "backup": backup and str(backup)})
         return

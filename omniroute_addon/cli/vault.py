@@ -7,6 +7,7 @@ import typer
 
 from omniroute_addon.cli import console
 from omniroute_addon.cli.options import JSONOption
+from omniroute_addon.home import data_dir
 
 app = typer.Typer(help="Keys kept encrypted in the data dir.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,7 +22,10 @@ def set_(name: NameArgument) -> None:
     secret = _ask(name) if sys.stdin.isatty() else sys.stdin.read()
     if not secret.strip():
         console.fail("nothing was given, nothing is kept")
+    from omniroute_addon.logs.writer import audit_now
+
     Vault().set(name, secret.strip())
+    audit_now(data_dir(), "vault set", name=name)
     console.tell(f"kept; use it with  key: {{vault: {name}}}")
 
 
@@ -44,9 +48,11 @@ def list_(*, json: JSONOption = False) -> None:
 def rm(name: NameArgument) -> None:
     """Forget a key."""
     from omniroute_addon.accounts.vault import Vault
+    from omniroute_addon.logs.writer import audit_now
 
     if not Vault().delete(name):
         console.fail(f"the vault has no {name!r}", hint="`omniroute vault list` shows what it has.")
+    audit_now(data_dir(), "vault rm", name=name)
     console.tell("gone")
 
 

@@ -129,6 +129,7 @@ def parse(
         limits=_with(Limits(), config.limits),
         timeouts=_with(Timeouts(), config.timeouts),
         view=_with(View(), config.view),
+        logs=config.logs.under(env),
         codex=Codex(plain_tools=config.codex.plain_tools),
         surfaces=build.surfaces(surfaces, config, document, providers, prefixes),
         governance=_part(Governance, config),

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from omniroute_addon.config.combos import ComboDefaults, Hedge, MidstreamFailure
 from omniroute_addon.config.glob import matches
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
+from omniroute_addon.config.logs import Logs
 from translators.format import Profile
 
 type Operation = Literal["generate", "count", "models", "websocket"]
@@ -418,6 +419,7 @@ class Snapshot:
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     view: View = View()
+    logs: Logs = field(default_factory=Logs)
     codex: Codex = Codex()
     surfaces: Surfaces = Surfaces()
     governance: Governance = field(default_factory=Governance)

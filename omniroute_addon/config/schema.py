@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ByteSize, Field, field_validator
 
 from omniroute_addon.config.combos import COMBO_STRATEGIES, ComboDefaults, Hedge, MidstreamFailure
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
+from omniroute_addon.config.logs import Logs
 from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, Address
 from omniroute_addon.config.section import Count, Duration, Section, Words
 from omniroute_addon.config.validate import meant
@@ -469,6 +470,8 @@ class ConfigSpec(Governance):
     """In seconds."""
     view: ViewSpec = ViewSpec()
     """What mitmweb keeps."""
+    logs: Logs = Logs()
+    """What is written down to be read."""
     codex: CodexSpec = CodexSpec()
     """How Codex is treated."""
     surfaces: dict[str, SurfaceSpec] = Field(default_factory=dict)

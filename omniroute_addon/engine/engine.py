@@ -16,6 +16,7 @@ from omniroute_addon.engine.keeper import Barred, Keeper
 from omniroute_addon.engine.memory_file import MemoryFile
 from omniroute_addon.engine.money import Money
 from omniroute_addon.engine.relay import Relay
+from omniroute_addon.engine.request_log import RequestLog
 from omniroute_addon.engine.resend import resend
 from omniroute_addon.engine.sharing import Shared, Sharing
 from omniroute_addon.engine.standing import Standing
@@ -49,6 +50,7 @@ class Engine:
         self.snapshot = snapshot
         self.standing = Standing(lambda: self.snapshot, self.now, self.money)
         self._sharing = Sharing(snapshot, self.ledger)
+        self._requests = RequestLog(data_dir(), snapshot)
         self.use(snapshot)
         self.watchers: list[Observer] = []
         """Who else is told of every exchange."""
@@ -68,6 +70,7 @@ class Engine:
         self.ledger.use(snapshot)
         self.money.use(snapshot, self.now())
         self._sharing.use(snapshot)
+        self._requests.use(snapshot)
         hosts = surfaces.hosts(snapshot)
         self.hosts = hosts if self._covered is None else hosts & self._covered
         """The hosts whose TLS is opened."""
@@ -95,6 +98,7 @@ class Engine:
         self._keeper.stop()
         await self._sharing.stop()
         self._memory.stop()
+        await asyncio.to_thread(self._requests.close)
         await asyncio.to_thread(self.ledger.close)
 
     def reset(self, name: str | None) -> list[str]:
@@ -120,7 +124,7 @@ class Engine:
             upstreams=self._upstreams,
             standing=self.standing,
             memory=self._memory,
-            observer=self._observers(observer),
+            observer=self._observers(call, observer),
             ask=ask,
             again=None if ask is None else self._again(ask, self._rules(target)),
         )
@@ -140,7 +144,7 @@ class Engine:
             upstreams=self._upstreams,
             standing=self.standing,
             memory=self._memory,
-            observer=self._observers(observer),
+            observer=self._observers(call, observer),
             ask=ask,
             again=again,
         )
@@ -148,12 +152,12 @@ class Engine:
     def _again(self, ask: Ask, snapshot: Snapshot) -> Callable[[], Plan]:
         return lambda: plan(ask, snapshot, self.standing, self.now(), self._rng)
 
-    def _observers(self, observer: Observer) -> Observers:
-        return Observers(self.ledger, *self.watchers, observer)
-
     def shared(self, exchange: Exchange, observer: Observer, ask: Ask) -> Exchange | Shared:
         """The exchange, or what gets the answer to a call like it instead."""
-        return self._sharing.share(exchange, ask, self._observers(observer))
+        return self._sharing.share(exchange, ask, self._observers(exchange.call, observer))
+
+    def _observers(self, call: Call, observer: Observer) -> Observers:
+        return Observers(self.ledger, *self.watchers, *self._requests.observers(call), observer)
 
     def bypassed(self, call: Call, observer: Observer, ask: Ask) -> Bypassed | None:
         """The exchange of a call that the rules let us answer ourselves; None for all others."""
@@ -162,7 +166,7 @@ class Engine:
         found = bypass.canned(call, self.snapshot.governance.bypass)
         if found is None:
             return None
-        return Bypassed(call, found, self.snapshot, self._observers(observer), ask)
+        return Bypassed(call, found, self.snapshot, self._observers(call, observer), ask)
 
     async def resend(self, call: Dial, form: str, sink: Sink) -> None:
         """One upstream call as it is, straight to its address."""

@@ -52,8 +52,8 @@ class Lockouts:
             return None
         return known.until
 
-    def wrong(self, source: str, proof: Shown, now: float) -> None:
-        """The address has shown a wrong key."""
+    def wrong(self, source: str, proof: Shown, now: float) -> bool:
+        """The address has shown a wrong key; whether that has locked it out."""
         self.changes += 1
         place = _whole(source)
         known = self._sources.setdefault(place, _Source())
@@ -63,10 +63,12 @@ class Lockouts:
         known.tries.append((now, proof.digest[:_MARK]))
         recent = [shown for when, shown in known.tries if abs(now - when) <= WITHIN or known.until > now]
         known.guesses = known.guesses or len(set(recent)) > 1
-        if known.until <= now and len(recent) >= TRIES:
+        begins = known.until <= now and len(recent) >= TRIES
+        if begins:
             known.until = now + LASTS
         while len(self._sources) > MOST:
             self._sources.popitem(last=False)
+        return begins
 
     def good(self, source: str) -> None:
         """The address has shown a good key."""
