@@ -35,6 +35,7 @@ UNTESTED_ALONE = {
     "omniroute_addon/config/logs.py": "values; test_schema.py and test_load.py read them from YAML",
     "omniroute_addon/config/governance.py": "values; test_schema.py and test_load.py read them from YAML",
     "omniroute_addon/engine/answered.py": "what test_bypassed.py and test_replayed.py have in common",
+    "omniroute_addon/evals/judge_child.py": "the other half of judge.py",
     "omniroute_addon/gateway": "paths of the gateway; tests/e2e calls them",
     "omniroute_addon/ledger/schema.py": "statements that test_store.py runs",
     "omniroute_addon/routing/candidate.py": "values; test_plan.py",

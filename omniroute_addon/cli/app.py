@@ -13,6 +13,7 @@ from omniroute_addon.cli import (
     check,
     doctor,
     env,
+    evals,
     explain,
     logs,
     reset,
@@ -61,6 +62,7 @@ app.command()(simulate.simulate)
 app.command()(translate.translate)
 app.add_typer(ca.app, name="ca")
 app.add_typer(vault.app, name="vault")
+app.add_typer(evals.app, name="evals")
 
 
 @app.command()

@@ -14,6 +14,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 PIPE_WIDTH = 240
 PANEL_WIDTH = 110
 FOLDED = 32
@@ -111,6 +114,20 @@ def fitting(
         if sum(needed) + GAP * len(needed) <= width:
             break
     return left[0], left[1:]
+
+
+def progress() -> "Progress":
+    """Bars of what is under way, on stderr; nothing where that is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = _console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def panel(title: str, text: str) -> None:

@@ -12,15 +12,14 @@ from omniroute_addon.cli import console
 from omniroute_addon.cli.options import ConfigOption, JSONOption
 from omniroute_addon.cli.usage import ledger_path
 from omniroute_addon.home import data_dir
-from omniroute_addon.logs.entries import LEVELS, TABS, Level, Query, Tab
 
 if TYPE_CHECKING:
-    from omniroute_addon.logs.entries import Entry
+    from omniroute_addon.logs.entries import Entry, Level, Query, Tab
     from omniroute_addon.logs.reading import Following
 
 EVERY = 0.5
 """Seconds between two looks when following."""
-_STYLES: dict[Level, str] = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
+_STYLES: "dict[Level, str]" = {"debug": "dim", "info": "", "warning": "yellow", "error": "red"}
 
 
 def logs(
@@ -55,8 +54,9 @@ def logs(
         console.fail(str(error))
 
 
-def _query(tab: str, level: str, search: str, since: str | None, limit: int) -> Query:
+def _query(tab: str, level: str, search: str, since: str | None, limit: int) -> "Query":
     from omniroute_addon.ledger.reports import instant
+    from omniroute_addon.logs.entries import LEVELS, TABS, Query
 
     known: dict[str, Tab] = {name: name for name in TABS}
     levels: dict[str, Level] = {name: name for name in LEVELS}

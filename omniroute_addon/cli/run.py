@@ -43,7 +43,7 @@ def run(
     """Run a tool through the proxy; returns the tool's exit code."""
     if (executable := shutil.which(command[0])) is None:
         console.fail(f"{command[0]}: no such command on PATH", hint=_install_hint(command[0]), code=127)
-    with _proxy(config, headless=headless) as addresses:
+    with joined_or_started(config, headless=headless) as addresses:
         if sys.stderr.isatty():
             console.tell(f"omniroute: {command[0]} through {addresses.proxy}; watch at {addresses.web or '-'}", "dim")
         child_env = {**os.environ, **child_variables(addresses.proxy or "", running.config_of(addresses) or config)}
@@ -111,7 +111,8 @@ def _owns_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _proxy(config: Path | None, *, headless: bool) -> Generator[running.Running]:
+def joined_or_started(config: Path | None, *, headless: bool) -> Generator[running.Running]:
+    """The proxy that runs, or a private one for the time of the block."""
     joined = running.find(data_dir(), config)
     if joined is not None and joined.proxy is not None:
         yield joined
