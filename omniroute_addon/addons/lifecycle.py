@@ -54,6 +54,8 @@ class OmniRoute:
         self.intercept: Intercept | None = None
         self.engine: Engine | None = None
         self._log: LogWriter | None = None
+        self.captured: Captured | None = None
+        """Captured calls, for commands and pages; known when the engine is."""
         self.addons: list[object] = []
         if snapshot is not None:
             self._begin(snapshot)
@@ -100,9 +102,9 @@ class OmniRoute:
         self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
         gate = Gate(self.engine, strangers=self._own)
         self.intercept = Intercept(self.engine, self.inspect, gate)
-        captured = Captured(self.engine, self.inspect, self.intercept)
-        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect, Commands(captured)]
-        contentviews.add(Plan(captured))
+        self.captured = Captured(self.engine, self.inspect, self.intercept)
+        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect, Commands(self.captured)]
+        contentviews.add(Plan(self.captured))
 
     def _reset(self) -> None:
         """What ``omniroute reset`` asks for."""
