@@ -135,7 +135,6 @@ class Captured:
             ctx.master.commands.call("replay.client", [new])
         except exceptions.CommandError as error:
             raise NotACallError(f"nothing can be replayed here: {error}") from error
-        audit("replay", "mitmweb", flow=flow.id, model=call.model, target=target or "rules")
         return Sent(new.id, flow.id, target, call.model)
 
     def _plan(self, flow: http.HTTPFlow, ask: Ask, target: str | None) -> tuple[Plan, float]:

@@ -35,6 +35,7 @@ from omniroute_addon.engine.relay import EXCHANGE_HEADER, SECRET_HEADER
 from omniroute_addon.engine.sharing import Shared
 from omniroute_addon.engine.target import origin_url
 from omniroute_addon.gateway import endpoints
+from omniroute_addon.logs.writer import audit
 from omniroute_addon.routing import surfaces
 from omniroute_addon.routing.ask import Ask, BodyFacts
 from translators import FORMATS, WireRequest, WireResponse, hub
@@ -186,6 +187,8 @@ class Intercept:
         if flow.request.stream:
             return
         replay = flow.is_replay == "request"
+        if replay:
+            audit("replay", "mitmweb", flow=flow.id, row=role(flow), target=pinned(flow) or "rules")
         request = self._inspect.with_secrets(flow) if replay else flow.request
         knock = None if replay and role(flow) == "attempt" else self._knock(flow)
         snapshot = self._engine.snapshot

@@ -30,8 +30,8 @@ from omniroute_addon.engine.request_log import keys_of
 from omniroute_addon.home import data_dir
 from omniroute_addon.ledger import prices
 from omniroute_addon.ledger.ledger import Ledger
-from translators import FORMATS
 from omniroute_addon.logs.writer import LogWriter, audit
+from translators import FORMATS
 
 logger = logging.getLogger(__name__)
 

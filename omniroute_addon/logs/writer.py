@@ -91,6 +91,9 @@ class LogWriter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called in the event loop: no formatting of traces, no disk."""
+        last = logging.lastResort
+        if last is not None and logging.getLogger().handlers == [self] and record.levelno >= last.level:
+            last.handle(record)  # mitmproxy's own handlers come later; without us, logging itself would show it
         ours = record.name.startswith("omniroute")
         if (not ours and record.levelno < ALERT) or not self._rules[_tab(record)].enabled:
             return

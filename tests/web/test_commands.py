@@ -16,6 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from omniroute_addon.logs import lines
+from omniroute_addon.logs.entries import Query
+from omniroute_addon.logs.writer import directory
 from tests.servers.faults import quota
 from tests.servers.provider import Provider
 from tests.servers.proxy import LISTEN, ROOT, environment
@@ -157,6 +160,19 @@ def test_a_route_that_is_set_holds_for_replays_of_that_flow_alone(
     called.web.wait_rows(lambda rows: any("replay → glm/pinned" in one["comment"] for one in rows))
     ask(called)
     assert (provider.call.json["model"], [call.json["model"] for call in second.calls]) == ("pinned", ["qwen"] * 2)
+
+
+def test_replays_and_pins_are_audited(open_up: Open, provider: Provider, second: Provider) -> None:
+    second.script(says("Hello"))
+    opened = open_up(rules(provider, second, "local/qwen"))
+    ask(opened)
+    row = the_call(opened)
+    opened.web.command("omniroute.route", at(row), "local/other")
+    opened.web.replay(row)
+    opened.web.wait_event("replay: ")
+    home = opened.config.parent / "home"
+    said = [entry.text.partition(":")[0] for entry in lines.read(directory(home), Query("audit", search="local/other"))]
+    assert said == ["replays pinned", "replay"]
 
 
 def test_a_route_can_be_given_back_to_the_rules(called: Opened) -> None:

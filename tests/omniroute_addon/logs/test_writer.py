@@ -1,6 +1,8 @@
 """What is logged gets written, redacted, and without anybody waiting for it."""
 
 import logging
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -108,3 +110,14 @@ def test_lines_that_were_lost_are_counted(tmp_path: Path) -> None:
     writer.close()
     found = read(directory(tmp_path), Query(limit=2 * ROOM))
     assert ("5 lines could not be written" in [one.text for one in found], len(found)) == (True, ROOM + 1)
+
+
+def test_a_warning_that_nobody_else_shows_is_shown(tmp_path: Path) -> None:
+    code = (
+        "import logging; from pathlib import Path; from omniroute_addon.config.logs import Logs;"
+        "from omniroute_addon.logs.writer import LogWriter;"
+        f"one = LogWriter(Path({str(tmp_path)!r}), Logs()); one.open();"
+        "logging.getLogger('omniroute_addon').warning('the disk is full'); one.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stderr, [one.text for one in _read(tmp_path)]) == ("the disk is full\n", ["the disk is full"])
