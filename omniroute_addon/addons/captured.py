@@ -151,12 +151,9 @@ class Captured:
 
     def _read(self, flow: http.HTTPFlow) -> tuple[Call, Ask]:
         try:
-            found = self._intercept.captured(flow)
+            return self._intercept.again(flow)
         except ValueError as error:
-            raise NotACallError(f"the request of {_named(flow)} cannot be read: {error}") from error
-        if found is None:
-            raise NotACallError(f"{_named(flow)} is no call of a model")
-        return found
+            raise NotACallError(f"{_named(flow)}: {error}") from error
 
     def _call_of(self, flow: http.HTTPFlow) -> http.HTTPFlow:
         """The call that an attempt was made for; any other flow itself."""

@@ -260,18 +260,6 @@ class Intercept:
         surface = match.surface
         return Knock(match.client, surface.format, match.operation, surface.provider, surface.slash_models, False)
 
-    def captured(self, flow: http.HTTPFlow) -> tuple[Call, Ask] | None:
-        """The call of a flow as it would be sent again; None for what is no call of a model.
-
-        Raises ValueError for a body that cannot be read.
-        """
-        knock = self._knock(flow)
-        if knock is None or knock.operation == "websocket":
-            return None
-        request = self._inspect.with_secrets(flow)
-        call = _call(request, knock, self._engine.snapshot.limits.max_request)
-        return call, _ask(call, knock, flow, self._gate.caller(flow, request))
-
     def _route(self, flow: http.HTTPFlow, exchange: Exchange | Bypassed | Shared) -> None:
         self._inspect.routed(flow, exchange)
         self._to_relay(flow, exchange.call.id, exchange.run, exchange.abandon)

@@ -5,9 +5,8 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
-from omniroute_addon.config.models import Route, RouteMatch, Snapshot
+from omniroute_addon.config.models import Snapshot
 from omniroute_addon.engine import bypass
 from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
@@ -135,7 +134,7 @@ class Engine:
         Policies, budgets and limits hold as for any call.
         """
         assert self._upstreams is not None, "start() comes first"
-        rules = self.snapshot if target is None else _to(target, self.snapshot)
+        rules = self._rules(target)
         again = self._again(ask, rules)
         return Exchange(
             call,
@@ -172,9 +171,3 @@ class Engine:
         """One upstream call as it is, straight to its address."""
         assert self._upstreams is not None, "start() comes first"
         await resend(call, form, self._upstreams, self.snapshot.timeouts, sink)
-
-
-def _to(target: str, snapshot: Snapshot) -> Snapshot:
-    """The rules with one route, which sends everything to ``target``."""
-    governance = snapshot.governance.model_copy(update={"fallback_chains": {}})
-    return replace(snapshot, routes=(Route(RouteMatch(), (target,), f"replay to {target}"),), governance=governance)

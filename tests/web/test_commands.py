@@ -119,7 +119,7 @@ def test_what_is_no_call_is_said_in_words(open_up: Open, provider: Provider, sec
         client.get("https://api.anthropic.com/v1/nothing")
     (row,) = opened.web.wait_rows(lambda rows: len(rows) == 1)
     said = opened.web.command("omniroute.explain", at(row))
-    assert said == {"error": "GET api.anthropic.com/v1/nothing is no call of a model"}
+    assert said == {"error": "GET api.anthropic.com/v1/nothing: no rule can be asked for this call"}
 
 
 def test_explain_tells_the_plan_and_sends_nothing(called: Opened, second: Provider) -> None:
