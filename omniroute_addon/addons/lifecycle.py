@@ -4,6 +4,7 @@ The relay opens when the configuration is first known, before mitmproxy's listen
 """
 
 import asyncio
+import gc
 import logging
 import os
 import threading
@@ -24,6 +25,7 @@ from omniroute_addon.addons.contentview import LLM
 from omniroute_addon.addons.gate import Gate
 from omniroute_addon.addons.inspect import Inspect
 from omniroute_addon.addons.intercept import Intercept
+from omniroute_addon.addons.turnstile import Turnstile
 from omniroute_addon.config import ConfigError, Reloader, Snapshot, load
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.request_log import keys_of
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 WARM = 1.0
 """Seconds after the start when what later calls may need is imported; calls that come first are served first."""
+SETTLED = 2.0
+"""Seconds after which what is there stays: full garbage collections, which stop all streams, look at it no more."""
 POLL = 0.25
 """Seconds between two looks at the rule file."""
 
@@ -78,7 +82,9 @@ class OmniRoute:
             ctx.options.update(connection_strategy="lazy", upstream_cert=False)
 
     async def running(self) -> None:
-        asyncio.get_running_loop().call_later(WARM, _warm)
+        loop = asyncio.get_running_loop()
+        loop.call_later(WARM, _warm)
+        loop.call_later(SETTLED, gc.freeze)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
 
     async def done(self) -> None:
@@ -103,7 +109,8 @@ class OmniRoute:
         gate = Gate(self.engine, strangers=self._own)
         self.intercept = Intercept(self.engine, self.inspect, gate)
         self.captured = Captured(self.engine, self.inspect, self.intercept)
-        self.addons = [gate, self.intercept, CodexModels(self.engine), self.inspect, Commands(self.captured)]
+        codex = CodexModels(self.engine)
+        self.addons = [Turnstile(), gate, self.intercept, codex, self.inspect, Commands(self.captured)]
         contentviews.add(Plan(self.captured))
 
     def _reset(self) -> None:

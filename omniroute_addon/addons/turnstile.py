@@ -1,0 +1,74 @@
+"""New connections one at a time: a burst of them must not hold up the streams that are open.
+
+A connection's first steps (its start, its TLS handshake, its first request) cost milliseconds each; a thousand at once
+would be done in one go, for seconds, while no chunk of anybody's answer moves on. Here each such step waits for a turn,
+and there is one in every round of the event loop: in between, whatever the open connections have received is passed on.
+Steps of connections that have come furthest go first, so that the burst is worked off and does not pile up. Without a
+burst nothing waits: a turn that nobody wants is free.
+
+Only public hooks are used: mitmproxy awaits what they return.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import Literal
+
+from mitmproxy import connection, http, tls
+
+type Step = Literal["request", "handshake", "start"]
+_STEPS: tuple[Step, ...] = ("request", "handshake", "start")
+"""Those that go first, first."""
+
+
+class Turnstile:
+    name = "omniroute-turnstile"
+
+    def __init__(self) -> None:
+        self._waiting: dict[Step, deque[asyncio.Future[None]]] = {step: deque() for step in _STEPS}
+        self._going = False
+        self._new: set[str] = set()
+        """Client connections without a request so far."""
+
+    # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def client_connected(self, client: connection.Client) -> Awaitable[None] | None:
+        self._new.add(client.id)
+        return self.turn("start")
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> Awaitable[None] | None:
+        return self.turn("handshake")
+
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        if flow.client_conn.id not in self._new:
+            return None
+        self._new.discard(flow.client_conn.id)
+        return self.turn("request")
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self._new.discard(client.id)
+
+    # ── turns ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def turn(self, step: Step) -> Awaitable[None] | None:
+        """What to wait for until it is this one's turn; None when it is now."""
+        loop = asyncio.get_running_loop()
+        if not self._going:
+            self._going = True
+            loop.call_soon(self._next)
+            return None
+        mine: asyncio.Future[None] = loop.create_future()
+        self._waiting[step].append(mine)
+        return mine
+
+    def _next(self) -> None:
+        """In every round of the loop, as long as somebody waits: whose turn is it?"""
+        for step in _STEPS:
+            line = self._waiting[step]
+            while line:
+                mine = line.popleft()
+                if not mine.done():  # its client may have left
+                    mine.set_result(None)
+                    asyncio.get_running_loop().call_soon(self._next)
+                    return
+        self._going = False
