@@ -6,7 +6,8 @@ and there is one in every round of the event loop: in between, whatever the open
 Steps of connections that have come furthest go first, so that the burst is worked off and does not pile up. Without a
 burst nothing waits: a turn that nobody wants is free.
 
-Only public hooks are used: mitmproxy awaits what they return.
+Only public hooks are used: mitmproxy awaits what they return. ``client_connected`` is none to wait in: what a client
+has sent meanwhile is handled before mitmproxy knows the connection, and closing it then fails an assertion there.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from mitmproxy import connection, http, tls
+from mitmproxy.proxy import layer
 
 type Step = Literal["request", "handshake", "start"]
 _STEPS: tuple[Step, ...] = ("request", "handshake", "start")
@@ -27,13 +29,21 @@ class Turnstile:
     def __init__(self) -> None:
         self._waiting: dict[Step, deque[asyncio.Future[None]]] = {step: deque() for step in _STEPS}
         self._going = False
+        self._connected: set[str] = set()
+        """Client connections that are still to start."""
         self._new: set[str] = set()
-        """Client connections without a request so far."""
+        """Those without a request so far."""
 
     # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def client_connected(self, client: connection.Client) -> Awaitable[None] | None:
+    def client_connected(self, client: connection.Client) -> None:
+        self._connected.add(client.id)
         self._new.add(client.id)
+
+    def next_layer(self, data: layer.NextLayer) -> Awaitable[None] | None:
+        if data.context.client.id not in self._connected:
+            return None
+        self._connected.discard(data.context.client.id)
         return self.turn("start")
 
     def tls_clienthello(self, data: tls.ClientHelloData) -> Awaitable[None] | None:
@@ -46,6 +56,7 @@ class Turnstile:
         return self.turn("request")
 
     def client_disconnected(self, client: connection.Client) -> None:
+        self._connected.discard(client.id)
         self._new.discard(client.id)
 
     # ── turns ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from mitmproxy.options import Options
+from mitmproxy.proxy import context, layer
 from mitmproxy.test import tflow
 
 from omniroute_addon.addons.turnstile import Step, Turnstile
@@ -78,7 +80,8 @@ async def test_who_leaves_takes_nobody_s_turn_with_them() -> None:
 @in_a_loop
 async def test_only_the_first_request_of_a_connection_takes_a_turn() -> None:
     turnstile, flow = Turnstile(), tflow.tflow()
-    assert turnstile.client_connected(flow.client_conn) is None
+    turnstile.client_connected(flow.client_conn)
+    assert turnstile.next_layer(layer.NextLayer(context.Context(flow.client_conn, Options()))) is None
     first = turnstile.requestheaders(flow)
     assert first is not None, "the start has just had its turn"
     assert turnstile.requestheaders(flow) is None
@@ -90,4 +93,4 @@ async def test_nothing_is_kept_of_a_connection_that_has_gone() -> None:
     turnstile, client = Turnstile(), tflow.tclient_conn()
     turnstile.client_connected(client)
     turnstile.client_disconnected(client)
-    assert not turnstile._new
+    assert not turnstile._new | turnstile._connected
