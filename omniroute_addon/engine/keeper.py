@@ -10,10 +10,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol, cast
 
-import orjson
-
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.gateway.lockout import Lockouts
+from omniroute_addon.ledger.storable import json_text
 from translators.hub import JSON
 
 logger = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ class Keeper:
     def __init__(self, ledger: Keeping, *learned: Learned) -> None:
         self._ledger = ledger
         self._learned = learned
-        self._saved: dict[str, bytes] = {}
+        self._saved: dict[str, str] = {}
         self._changes = [one.changes for one in learned]
         self._task: asyncio.Task[None] | None = None
 
@@ -95,7 +94,7 @@ class Keeper:
                 continue
             self._changes[number] = one.changes
             for part, value in one.dump().items():
-                written = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+                written = json_text(value)
                 if self._saved.get(part) != written:
                     self._saved[part] = written
                     self._ledger.put_state(part, value)

@@ -14,7 +14,7 @@ from omniroute_addon.engine.upstream import Answer, UpstreamError
 from omniroute_addon.engine.verdict import Outcome
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.routing.candidate import Candidate
-from translators import FORMATS, WireResponse, hub
+from translators import FORMATS, FormatError, WireResponse, hub, jsonvalue
 from translators.bridge import Bridge, Passthrough
 
 _OF_THE_ENCODING = ("content-encoding", "content-length")
@@ -63,7 +63,11 @@ class Reading:
             return None
         said, raw = header_rules.without(failure.message, self._secrets), failure.raw
         if raw is not None:
-            raw = orjson.loads(header_rules.without(orjson.dumps(raw).decode(), self._secrets))
+            text = header_rules.without(jsonvalue.write(raw).decode(), self._secrets)
+            try:
+                raw = jsonvalue.read(text, "what the provider says")
+            except FormatError:
+                raw = None
         return replace(failure, message=said, raw=raw)
 
     async def _held(self, operation: str) -> Outcome:

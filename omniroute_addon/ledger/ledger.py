@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
-
 from omniroute_addon.config.models import Snapshot
 from omniroute_addon.home import data_dir
 from omniroute_addon.ledger.budgets import Charge, Spent
 from omniroute_addon.ledger.journal import Entry, Row
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.schema import RUNNING
+from omniroute_addon.ledger.storable import json_text
 from omniroute_addon.ledger.store import Store
 
 logger = logging.getLogger(__name__)
@@ -145,7 +144,7 @@ def _exchange(record: ExchangeRecord, *, planned: bool) -> Row:
         "outcome": record.outcome,
         "ok": record.ok,
         "attempts": len(record.attempts),
-        "plan": orjson.dumps(record.decision).decode() if planned and record.decision else None,
+        "plan": json_text(record.decision) if planned and record.decision else None,
     }
 
 

@@ -24,6 +24,7 @@ import orjson
 
 from omniroute_addon.ledger.journal import Entry, Journal, Row, survey
 from omniroute_addon.ledger.schema import ATTEMPTS, EXCHANGES, INTERRUPTED, RUNNING, NewerError, prepare
+from omniroute_addon.ledger.storable import json_text, storable
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +127,9 @@ class Store:
         """Keep the entries: when this returns, they outlive the process."""
         if self._journal is None:
             return
-        lines = b"".join(orjson.dumps({"kind": kind, **row}, default=str) + b"\n" for kind, row in entries)
-        self._queue.put((self._journal.append(lines), entries))
+        fit = [(kind, {name: storable(value) for name, value in row.items()}) for kind, row in entries]
+        lines = b"".join(orjson.dumps({"kind": kind, **row}, default=str) + b"\n" for kind, row in fit)
+        self._queue.put((self._journal.append(lines), fit))
 
     def get_state(self, key: str) -> object:
         """A value that was put, now or by an earlier process; None for none."""
@@ -136,7 +138,7 @@ class Store:
     def put_state(self, key: str, value: object) -> None:
         """Keep a JSON value for the next start."""
         self._state[key] = value
-        self.record(("state", {"key": key, "value": orjson.dumps(value).decode()}))
+        self.record(("state", {"key": key, "value": json_text(value)}))
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the database has everything recorded so far. Only for tests and the start of a configuration."""
@@ -190,6 +192,11 @@ class Store:
                 self._prune()
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
+            except Exception:
+                # Nothing that a call says may end this thread: all later records would pile up unwritten.
+                logger.exception("the ledger %s leaves out %d records that it cannot enter", self.path, len(pending))
+                pending.clear()
+                from_journal = False
             else:
                 pending.clear()
                 from_journal = False

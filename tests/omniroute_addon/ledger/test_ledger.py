@@ -147,3 +147,18 @@ def test_without_a_store_it_says_nothing_and_fails_nothing() -> None:
     ledger.put_state("k", 1)
     ledger.close()
     assert (ledger.get_state("k"), list(ledger.spent([0.0]))) == (None, [])
+
+
+def test_what_no_database_takes_costs_no_record(ledger: Ledger) -> None:
+    """A provider's count of tokens beyond 64 bits once ended the thread that writes, and with it all later records."""
+    hostile = exchange(
+        attempt(**ANSWERED | {"usage": Usage(input=2**63, output=10**30), "losses": [Loss("\ud800", "x")]})
+    )
+    hostile.model, hostile.decision = "half \ud83d", {"ask": {"model": "half \ud83d", "tokens": 10**30}}
+    ledger.exchange_ended(hostile)
+    ledger.attempt_ended(hostile, hostile.attempts[0])
+    assert rows(ledger, "SELECT model FROM exchanges") == [("half ?",)]
+    after = exchange(attempt(**ANSWERED))
+    after.id, after.attempts[0].id = "later", "a-later"
+    ledger.attempt_ended(after, after.attempts[0])
+    assert rows(ledger, "SELECT id, output FROM attempts ORDER BY id DESC") == [("a1", 10**15), ("a-later", 10)]
