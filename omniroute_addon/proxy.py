@@ -18,7 +18,7 @@ from mitmproxy.addons import core, errorcheck, mapremote, next_layer, tlsconfig
 from mitmproxy.proxy import server
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from omniroute_addon import ca
+from omniroute_addon import ca, heap
 from omniroute_addon.accounts.vault import from_vault
 from omniroute_addon.addons import heads
 from omniroute_addon.addons.gate import GATEWAY_HOST
@@ -90,6 +90,7 @@ def serve(
 
     ``options`` are mitmproxy's own, ``name=value``; ``free_ports`` replaces the configured ports by any free ones.
     """
+    heap.steady()
     return asyncio.run(_serve(load(config, secrets=from_vault), headless, options, on_ready, free_ports))
 
 

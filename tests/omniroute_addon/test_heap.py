@@ -1,0 +1,41 @@
+"""Large blocks go back to the system, in a process of its own: the setting is for good."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+from omniroute_addon import heap
+
+def resident():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmRSS"))
+
+{steady}
+bytearray(30_000_000)
+before, kept = resident(), []
+for _ in range(40):
+    large = [bytearray(2_000_000) for _ in range(10)]
+    kept.append(bytes(100_000))
+    del large
+print(resident() - before)
+"""
+
+
+def _grown(steady: str) -> int:
+    """Kilobytes by which small blocks between large ones let the process grow."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(steady=steady)], capture_output=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_large_blocks_leave_no_holes_behind() -> None:
+    assert _grown("assert heap.steady()") < 8_000 < _grown("")
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from omniroute_addon import heap  # noqa: PLC0415 -- its ctypes is replaced
+
+    monkeypatch.setattr(heap.ctypes, "CDLL", lambda _: object())
+    assert heap.steady() is False
