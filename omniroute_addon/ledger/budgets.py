@@ -15,7 +15,7 @@ blocked once the budget is used up.
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
 from zoneinfo import ZoneInfo
@@ -37,6 +37,10 @@ SOON = 5.0
 SLOT = 900.0
 KNOWN = 1000
 KEPT = 32 * 86400.0
+MOST = 20_000
+"""Buckets, and sums of what was spent, that are kept apart: clients choose model names, so there is no end of them."""
+OTHERS = "-"
+"""The model that stands for those whose sums are kept together."""
 """Seconds for which it is known what was spent: the longest period."""
 
 
@@ -233,6 +237,8 @@ class Budgets:
         if key in self._tally:
             self._tally[key] += micro
             return
+        if len(self._tally) >= MOST:
+            self._tally = _together(self._tally)
         self._tally[key] = micro
         for old, charge in list(islice(self._tally, 2)):  # as many go as come; in the order of time
             if old < slot - KEPT:
@@ -282,8 +288,27 @@ class Budgets:
             start, end = span(period, now, ZoneInfo(budget.timezone))
             limit = _limit(budget, period)
             assert limit is not None
+            if len(self._buckets) >= MOST:
+                self._forget(now)
             bucket = self._buckets[key] = Bucket(budget, period, each, limit, start, end)
         return bucket
+
+    def _forget(self, now: float) -> None:
+        """Make room: for what is over, then for what has spent least. Calls under way keep their buckets."""
+        known = sorted(self._buckets.items(), key=lambda one: (one[1].reserved > 0, one[1].end > now, one[1].spent))
+        self._buckets = dict(known[len(known) // 2 :])
+        self._known.clear()
+
+
+def _together(tally: Mapping[tuple[float, Charge], int]) -> dict[tuple[float, Charge], int]:
+    """The half that is smallest as sums of other models: no cent is lost, but which model it was for."""
+    by_size = sorted(tally, key=lambda key: tally[key])
+    half = len(by_size) // 2
+    found = {key: tally[key] for key in by_size[half:]}
+    for slot, charge in by_size[:half]:
+        key = slot, replace(charge, model=OTHERS, target=f"{charge.provider or OTHERS}/{OTHERS}")
+        found[key] = found.get(key, 0) + tally[slot, charge]
+    return dict(sorted(found.items(), key=lambda one: one[0][0]))
 
 
 def _blocks(bucket: Bucket, micro: int | None) -> bool:

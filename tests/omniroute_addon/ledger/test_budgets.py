@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniroute_addon.config.governance import Budget, BudgetMatch
-from omniroute_addon.ledger.budgets import SOON, Budgets, Charge, Reservation, Spent, dollars
+from omniroute_addon.ledger.budgets import MOST, SOON, Budgets, Charge, Reservation, Spent, dollars
 from omniroute_addon.routing.state import BudgetBlock
 from tests.omniroute_addon.loopback import run
 
@@ -250,3 +250,22 @@ def test_small_sums_are_not_rounded_away(micro: int, words: str) -> None:
 
 def test_a_disabled_budget_is_none() -> None:
     assert budgets(Budget(name="b", daily=0, enabled=False)).over(CALL, NOON) is None
+
+
+def test_models_without_end_take_no_memory_without_end_and_no_cent_is_lost() -> None:
+    """A client may ask for a model of another name with every call."""
+    each = Budget(name="each", each="model", daily=1.0)
+    limited = budgets(each, Budget(name="all", daily=1000.0))
+    dear = held(limited.reserve(CALL, 900_000, NOON))
+    limited.settle(held(limited.reserve(replace(CALL, model="dear"), 900_000, NOON)), 900_000)
+    for number in range(MOST + 10_000):
+        limited.settle(held(limited.reserve(replace(CALL, model=f"m{number}"), 1, NOON)), 1)
+    assert len(limited.buckets(NOON)) <= MOST
+    assert len(limited._tally) <= MOST
+    whole = next(bucket for bucket in limited.buckets(NOON) if bucket.budget.name == "all")
+    assert whole.spent == 900_000 + MOST + 10_000
+    assert isinstance(limited.reserve(replace(CALL, model="dear"), 200_000, NOON), BudgetBlock)
+    assert isinstance(limited.reserve(CALL, 200_000, NOON), BudgetBlock), "what is under way counts"
+    limited.settle(dear, 0)
+    limited.use((Budget(name="all", weekly=1000.0),), nothing, NOON)
+    assert limited.buckets(NOON)[0].spent == 900_000 + MOST + 10_000
