@@ -112,6 +112,8 @@ class Provider:
         self.sides: dict[str, Step | Behaviour] = {}
         """Answers to side calls by path; others get 404 ``{}``."""
         self.otherwise: Behaviour | None = None
+        self.remembers = True
+        """Whether ``received`` is kept; a million calls would be too many."""
         self._tls = tls
         self._script: list[Step] = []
         self._last: Step = says("Hello", " from", " upstream")
@@ -202,7 +204,8 @@ class Provider:
             if request is None:
                 return
             with self._arrived:
-                self._received.append(request)
+                if self.remembers:
+                    self._received.append(request)
                 step = self._step(request)
                 self._arrived.notify_all()
             playing = asyncio.create_task(_Player(request, writer).play(step))

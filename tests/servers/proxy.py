@@ -81,15 +81,17 @@ def running(
     options: Sequence[str] = (),
     listen: str = "",
     port: int = 0,
+    module: str = "omniroute_addon",
 ) -> Generator[Proxy]:
     """``omniroute up`` with ``config`` (YAML without version and listen) in ``directory``; ends with exit code 0.
 
-    ``listen`` is what that section has besides the addresses, ``port`` the proxy's (0: any).
+    ``listen`` is what that section has besides the addresses, ``port`` the proxy's (0: any); ``module`` is
+    what runs as the command.
     """
     home, log = directory / "home", directory / "up.log"
     path = directory / "omniroute.yaml"
     path.write_text(LISTEN.replace("}\n", f"{listen}}}\n").replace(":0", f":{port}", 1) + config)
-    command = [sys.executable, "-m", "omniroute_addon", "up", "--config", str(path)]
+    command = [sys.executable, "-m", module, "up", "--config", str(path)]
     command += ["--headless"] if headless else []
     for option in options:
         command += ["--set", option]

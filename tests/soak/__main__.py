@@ -1,0 +1,59 @@
+"""``python -m tests.soak`` and ``python -m tests.soak fuzz``: long runs against a real proxy; exit code 1 for any fault."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tests.soak.run import Report
+from tests.soak.run import soak as run_soak
+
+_out = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+_progress = Console(stderr=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def soak(
+    context: typer.Context,
+    *,
+    calls: Annotated[int, typer.Option(min=100, help="Mixed calls.")] = 50_000,
+    held: Annotated[int, typer.Option(min=0, help="Streams that are held open at once.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Which calls.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Calls under way at once.")] = 16,
+    web: Annotated[bool, typer.Option("--web", help="With mitmweb.")] = False,
+) -> None:
+    """Mixed calls and held streams; what is left of them when they have ended."""
+    if context.invoked_subcommand is not None:
+        return
+    with _progress.status("starting") as status:
+        report = run_soak(calls, held, seed=seed, workers=workers, headless=not web, tell=status.update)
+    _show(report)
+    raise typer.Exit(1 if report.faults else 0)
+
+
+def _show(report: Report) -> None:
+    assert report.idle is not None
+    assert report.warm is not None
+    assert report.end is not None
+    total = report.calls.total()
+    _out.print(f"{total:,} calls in {report.seconds:.0f} s, {report.held:,} streams held at once")
+    _out.print("  " + ", ".join(f"{name} {count}" for name, count in report.calls.most_common()))
+    _out.print(
+        f"memory: {report.idle.rss:.0f} MB idle, {report.warm.rss:.0f} after warm-up, {report.end.rss:.0f} at the end"
+    )
+    peak = max((rss for _, rss in report.samples), default=0)
+    _out.print(f"  peak of the samples {peak:.0f} MB")
+    _out.print(
+        f"tasks {sum(report.warm.tasks.values())} → {sum(report.end.tasks.values())}, files {dict(report.end.files)}"
+    )
+    for name, count in sorted(report.end.sizes.items(), key=lambda item: -item[1])[:25]:
+        _out.print(f"  {count:>8} {name} ({report.warm.sizes.get(name, 0)} after warm-up)")
+    for fault in report.faults:
+        _out.print(f"✗ {fault}", style="red", markup=False)
+    _out.print("✓ passed" if not report.faults else f"✗ {len(report.faults)} faults")
+
+
+if __name__ == "__main__":
+    app()
