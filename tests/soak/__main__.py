@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tests.soak.fuzz.run import Outcome
+from tests.soak.fuzz.run import fuzz as run_fuzz
 from tests.soak.run import Report
 from tests.soak.run import soak as run_soak
 
@@ -33,6 +35,11 @@ def soak(
     raise typer.Exit(1 if report.faults else 0)
 
 
+def _megabytes(samples: list[tuple[int, float]]) -> str:
+    shown = samples[:: max(1, len(samples) // 12)]
+    return ", ".join(f"{rss:.0f} MB at {calls:,}" for calls, rss in shown)
+
+
 def _show(report: Report) -> None:
     assert report.idle is not None
     assert report.warm is not None
@@ -43,8 +50,9 @@ def _show(report: Report) -> None:
     _out.print(
         f"memory: {report.idle.rss:.0f} MB idle, {report.warm.rss:.0f} after warm-up, {report.end.rss:.0f} at the end"
     )
-    peak = max((rss for _, rss in report.samples), default=0)
-    _out.print(f"  peak of the samples {peak:.0f} MB")
+    _out.print(f"  {_megabytes(report.samples)}")
+    for census in (report.warm, report.end):
+        _out.print("  " + ", ".join(f"heap {name} {size >> 20} MB" for name, size in census.heap.items()))
     _out.print(
         f"tasks {sum(report.warm.tasks.values())} → {sum(report.end.tasks.values())}, files {dict(report.end.files)}"
     )
@@ -53,6 +61,38 @@ def _show(report: Report) -> None:
     for fault in report.faults:
         _out.print(f"✗ {fault}", style="red", markup=False)
     _out.print("✓ passed" if not report.faults else f"✗ {len(report.faults)} faults")
+
+
+@app.command()
+def fuzz(
+    *,
+    calls: Annotated[int, typer.Option(min=10, help="Hostile calls.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="Which calls.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that make them.")] = 2,
+) -> None:
+    """Hostile clients and providers at a running proxy, and a clean client beside them."""
+    with _progress.status("starting") as status:
+        outcome = run_fuzz(calls, seed, workers, tell=status.update)
+    _show_outcome(outcome, seed)
+    raise typer.Exit(1 if outcome.faults else 0)
+
+
+def _show_outcome(outcome: Outcome, seed: int) -> None:
+    rate = outcome.calls / max(outcome.seconds, 1)
+    _out.print(f"{outcome.calls:,} hostile calls of seed {seed} in {outcome.seconds:.0f} s ({rate:.0f}/s)")
+    _out.print(f"  reached an upstream: {outcome.reached:,} ({outcome.reached / max(outcome.calls, 1):.0%})")
+    _out.print("  " + ", ".join(f"{name} {count:,}" for name, count in outcome.kinds.most_common()))
+    _out.print("  statuses: " + ", ".join(f"{name} {count:,}" for name, count in outcome.statuses.most_common()))
+    per_call = outcome.cpu * 1000 / max(outcome.calls + outcome.right, 1)
+    _out.print(f"  the proxy used {outcome.cpu:.0f} s of processor time, {per_call:.1f} ms for each call")
+    _out.print(f"clean client: {outcome.right:,} right, {len(outcome.wrong)} wrong, slowest {outcome.slowest:.1f} s")
+    _out.print(f"memory: {_megabytes(outcome.samples)}")
+    if outcome.idle is not None and outcome.end is not None:
+        _out.print(f"tasks {sum(outcome.idle.tasks.values())} → {sum(outcome.end.tasks.values())}")
+        _out.print(f"files {dict(outcome.idle.files)} → {dict(outcome.end.files)}")
+    for fault in outcome.faults[:30]:
+        _out.print(f"✗ {fault}", style="red", markup=False)
+    _out.print("✓ passed" if not outcome.faults else f"✗ {len(outcome.faults)} faults")
 
 
 if __name__ == "__main__":

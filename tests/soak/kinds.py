@@ -222,18 +222,29 @@ async def unknown_path(clients: Clients, nonce: str) -> None:
     assert response.status_code == 404, response.text
 
 
-async def left_in_the_answer(clients: Clients, nonce: str) -> None:
-    asked = ask(clients.dice.choice(FORMATS), "to-openai-chat", stream=True, question=upstream.order("long", nonce))
-    async with clients.any().stream("POST", asked.url, content=asked.content) as response:
+async def left_in_the_answer(clients: Clients, _: str) -> None:
+    asked = ask(clients.dice.choice(FORMATS), "to-openai-chat", stream=True, question=upstream.order("long", "n"))
+    async with _leaver(clients) as client, client.stream("POST", asked.url, content=asked.content) as response:
         async for _ in response.aiter_raw(4096):
             return
 
 
 async def left_before_the_answer(clients: Clients, nonce: str) -> None:
     asked = _some(clients, "silence", nonce, tools=False)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(clients.dice.random() * 0.3):
-            await _post(clients.any(), asked)
+    async with _leaver(clients) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(clients.dice.random() * 0.3):
+                await _post(client, asked)
+
+
+@contextlib.asynccontextmanager
+async def _leaver(clients: Clients) -> AsyncGenerator[httpx.AsyncClient]:
+    """A connection of its own for HTTP/2: httpx never gives the window of a stream that it leaves back to the others."""
+    if clients.dice.random() < 0.7:
+        yield clients.http1
+        return
+    async with async_client(clients.proxy, http2=True) as own:
+        yield own
 
 
 async def tunnelled(clients: Clients, nonce: str) -> None:

@@ -12,6 +12,8 @@ the event loop between two of its turns. What is counted:
 """
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -62,7 +64,25 @@ def census() -> dict[str, Any]:
             if module.startswith(_THEIRS):
                 _add_sizes(sizes, f"{module}.{kind.__qualname__}", _attributes(one))
     threads = Counter(thread.name.rstrip("0123456789") for thread in threading.enumerate())
-    return {"tasks": dict(tasks), "objects": dict(objects), "sizes": dict(sizes), "threads": dict(threads)}
+    found = {"tasks": tasks, "objects": objects, "sizes": sizes, "threads": threads, "heap": _heap()}
+    return {name: dict(counted) for name, counted in found.items()}
+
+
+class _Mallinfo(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("arena", "chunks", "fast", "maps", "mapped", "peak", "in_fast", "used", "free", "top")
+    ]
+
+
+def _heap() -> dict[str, int]:
+    """Bytes of glibc's heap: in use, free but not given back, and mapped one by one."""
+    with contextlib.suppress(OSError, AttributeError):
+        mallinfo = ctypes.CDLL(None).mallinfo2
+        mallinfo.restype = _Mallinfo
+        found = mallinfo()
+        return {"used": found.used, "free": found.free, "mapped": found.mapped}
+    return {}
 
 
 def _coroutine(task: "asyncio.Task[Any]") -> str:

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import os
 import socket
 import time
 from collections import Counter
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.proxy import Proxy, running
@@ -26,6 +27,8 @@ class Census:
     threads: Mapping[str, int]
     objects: Mapping[str, int]
     sizes: Mapping[str, int]
+    heap: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Bytes that the C library has given out, holds back and has mapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Watched:
 def memory(pid: int) -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def open_files(proxy: Proxy) -> dict[str, int]:
