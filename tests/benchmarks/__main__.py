@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import planner, proxies, translators
+from tests.benchmarks import burst, planner, proxies, translators
 from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
 from tests.benchmarks.report import write
@@ -32,13 +32,13 @@ def main(
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
 ) -> None:
-    """Measure on loopback; takes about eight minutes with three rounds, and writes docs/performance.md."""
+    """Measure on loopback; takes about ten minutes with three rounds, and writes docs/performance.md."""
     with _progress.status("starting") as status:
 
         def tell(what: str) -> None:
             status.update(what)
 
-        rows = proxies.measure(rounds, tell) if only in (None, "proxies") else []
+        rows = proxies.measure(rounds, tell) + burst.measure(rounds, tell) if only in (None, "proxies") else []
         figures = translators.measure(tell) if only in (None, "translators") else None
         tell("the planner")
         plans = planner.measure() if only in (None, "planner") else []

@@ -36,6 +36,7 @@ QUIET = 3.0
 LATER = 150.0
 """Milliseconds by which the burst may delay a chunk, at the 99th percentile."""
 PATIENCE = 120.0
+ADDED = "burst: added at p99"
 
 type Sample = tuple[int, float]
 """When a chunk came (ns), and milliseconds on its way."""
@@ -214,7 +215,7 @@ def _add(rows: Rows, name: str, seen: Burst) -> None:
     rows.add("burst: chunk delay before, median", "ms", name, median(seen.before))
     rows.add("burst: chunk delay in it, median", "ms", name, median(seen.during))
     rows.add("burst: chunk delay in it, p99", "ms", name, _p99(seen.during))
-    rows.add("burst: added at p99", "ms", name, seen.added)
+    rows.add(ADDED, "ms", name, seen.added)
     rows.add("burst: answered of 1,000", "", name, seen.answered)
     rows.add("burst: all answered after", "s", name, seen.seconds)
     rows.add("burst: CPU per connection", "ms", name, seen.cpu * 1000 / CONNECTIONS)

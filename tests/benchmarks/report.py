@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.burst import ADDED, LATER
 from tests.benchmarks.proxies import HELD, Row
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, TRANSLATED
 
@@ -37,6 +38,7 @@ TARGETS = (
     Target("first token, kept connection", at_least=1.0),
     Target("requests/s with mitmweb, c=16", at_least=1.0),
     Target(f"{HELD} held streams, delay of a chunk, p99", at_most=150.0),
+    Target(ADDED, at_most=LATER),
     Target("RSS peak, all loads", at_most=250.0),
     Target("RSS peak, held streams", at_most=250.0),
     Target("start until calls are served", at_most=1.5),
