@@ -3,16 +3,19 @@
 A connection's first steps (its start, its TLS handshake, its first request) cost milliseconds each; a thousand at once
 would be done in one go, for seconds, while no chunk of anybody's answer moves on. Here each such step waits for a turn,
 and there is one in every round of the event loop: in between, whatever the open connections have received is passed on.
-Steps of connections that have come furthest go first, so that the burst is worked off and does not pile up. Without a
-burst nothing waits: a turn that nobody wants is free.
+Where open connections keep the loop busy, rounds are long and one turn in each would shut new ones out: then there are
+more, so that new connections get a third of the time. The kinds of steps take turns among themselves, too: what has
+begun is not held up by what begins. Without a burst nothing waits: a turn that nobody wants is free.
 
 Only public hooks are used: mitmproxy awaits what they return. ``client_connected`` is none to wait in: what a client
 has sent meanwhile is handled before mitmproxy knows the connection, and closing it then fails an assertion there.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable
+from itertools import cycle, islice
 from typing import Literal
 
 from mitmproxy import connection, http, tls
@@ -20,7 +23,8 @@ from mitmproxy.proxy import layer
 
 type Step = Literal["request", "handshake", "start"]
 _STEPS: tuple[Step, ...] = ("request", "handshake", "start")
-"""Those that go first, first."""
+LONG, MOST = 0.008, 16
+"""For every so many seconds of processor time that a round takes there is a turn in the next, at most so many."""
 
 
 class Turnstile:
@@ -29,6 +33,9 @@ class Turnstile:
     def __init__(self) -> None:
         self._waiting: dict[Step, deque[asyncio.Future[None]]] = {step: deque() for step in _STEPS}
         self._going = False
+        self._order = cycle(_STEPS)
+        self._used = 0.0
+        """Processor time of this thread, at the last round."""
         self._connected: set[str] = set()
         """Client connections that are still to start."""
         self._new: set[str] = set()
@@ -65,7 +72,7 @@ class Turnstile:
         """What to wait for until it is this one's turn; None when it is now."""
         loop = asyncio.get_running_loop()
         if not self._going:
-            self._going = True
+            self._going, self._used = True, time.thread_time()
             loop.call_soon(self._next)
             return None
         mine: asyncio.Future[None] = loop.create_future()
@@ -74,12 +81,24 @@ class Turnstile:
 
     def _next(self) -> None:
         """In every round of the loop, as long as somebody waits: whose turn is it?"""
-        for step in _STEPS:
+        used = time.thread_time()
+        turns = min(max(1, int((used - self._used) / LONG)), MOST)
+        self._used = used
+        self._going = False
+        for _ in range(turns):
+            mine = self._first()
+            if mine is None:
+                break
+            mine.set_result(None)
+            self._going = True
+        if self._going:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _first(self) -> asyncio.Future[None] | None:
+        for step in islice(self._order, len(_STEPS)):
             line = self._waiting[step]
             while line:
                 mine = line.popleft()
                 if not mine.done():  # its client may have left
-                    mine.set_result(None)
-                    asyncio.get_running_loop().call_soon(self._next)
-                    return
-        self._going = False
+                    return mine
+        return None

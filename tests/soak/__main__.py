@@ -89,7 +89,11 @@ def _show_outcome(outcome: Outcome, seed: int) -> None:
     _out.print(f"memory: {_megabytes(outcome.samples)}")
     if outcome.idle is not None and outcome.end is not None:
         _out.print(f"tasks {sum(outcome.idle.tasks.values())} → {sum(outcome.end.tasks.values())}")
-        _out.print(f"files {dict(outcome.idle.files)} → {dict(outcome.end.files)}")
+        _out.print(", ".join(f"heap {name} {size >> 20} MB" for name, size in outcome.end.heap.items()))
+        grown = {**outcome.end.sizes, **outcome.end.objects}
+        before = {**outcome.idle.sizes, **outcome.idle.objects}
+        for name in sorted(grown, key=lambda name: before.get(name, 0) - grown[name])[:15]:
+            _out.print(f"  {before.get(name, 0):>8} → {grown[name]:>8} {name}")
     for fault in outcome.faults[:30]:
         _out.print(f"✗ {fault}", style="red", markup=False)
     _out.print("✓ passed" if not outcome.faults else f"✗ {len(outcome.faults)} faults")
