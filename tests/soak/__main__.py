@@ -1,6 +1,7 @@
 """``python -m tests.soak`` and ``python -m tests.soak fuzz``: long runs against a real proxy; exit code 1 for any fault."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -69,11 +70,14 @@ def fuzz(
     calls: Annotated[int, typer.Option(min=10, help="Hostile calls.")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="Which calls.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes that make them.")] = 2,
+    log: Annotated[Path | None, typer.Option(help="Where the proxy's log is kept.")] = None,
 ) -> None:
     """Hostile clients and providers at a running proxy, and a clean client beside them."""
     with _progress.status("starting") as status:
         outcome = run_fuzz(calls, seed, workers, tell=status.update)
     _show_outcome(outcome, seed)
+    if log is not None:
+        log.write_text(outcome.log)
     raise typer.Exit(1 if outcome.faults else 0)
 
 
