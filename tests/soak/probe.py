@@ -51,7 +51,7 @@ def census() -> dict[str, Any]:
         kind = type(one)
         if kind is ModuleType:
             if one.__name__.startswith(_OURS):
-                _add_sizes(sizes, one.__name__, vars(one).items())
+                _add_sizes(sizes, f"{one.__name__}:", vars(one).items())
         elif kind is _CACHE:
             if str(getattr(one, "__module__", "")).startswith(_OURS):
                 sizes[f"{one.__module__}.{one.__qualname__}()"] += one.cache_info().currsize

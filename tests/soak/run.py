@@ -65,6 +65,8 @@ BOUNDED: Mapping[str, int] = {
 }
 """The stores that may fill up, and with how much."""
 JOURNAL = ".journal/"
+MAY_COME: Mapping[str, int] = {JOURNAL: 1, "asyncio_": 32}
+"""A journal that is about to be replaced by the next, and the threads of asyncio's pool, which come as they are needed."""
 LOOKED_INTO = "/run"
 """The folder that the proxy looks into a few times a second."""
 type Tell = Callable[[str], None]
@@ -116,7 +118,7 @@ def _left(warm: Census, end: Census) -> list[str]:
         more = {
             name: (before.get(name, 0), count)
             for name, count in now.items()
-            if count > before.get(name, 0) + (name == JOURNAL)  # one is about to be replaced by the next
+            if count > before.get(name, 0) + MAY_COME.get(name, 0)
         }
         if more:
             found.append(f"{what} left over (after the warm-up, at the end): {more}")
@@ -141,6 +143,8 @@ def _grown(report: Report) -> list[str]:
             limit = BOUNDED.get(name)
             if limit is not None and count > limit:
                 found.append(f"{name} holds {count}, more than its {limit}")
+            elif ":" in name and name not in before:
+                continue  # a module that was imported since
             elif limit is None and count - before.get(name, 0) > FEW:
                 found.append(f"{name} grew from {before.get(name, 0)} to {count}")
     return found

@@ -9,10 +9,10 @@ def _said(_: str) -> None:
 
 
 def test_some_hundred_hostile_calls_disturb_no_clean_client() -> None:
-    outcome = fuzz(300, 5, 1, tell=_said)
+    outcome = fuzz(200, 5, 1, tell=_said)
     assert outcome.faults == []
-    assert outcome.calls >= 300
-    assert outcome.right >= 8
+    assert outcome.calls >= 200
+    assert outcome.right >= 5
 
 
 def test_the_same_number_is_the_same_attack() -> None:
