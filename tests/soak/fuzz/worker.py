@@ -145,30 +145,31 @@ class Client:
 
 async def main(seed: int, worker: int, calls: int, clients: int) -> None:
     count, found = Count(), Found()
-    async with await serve(seed, worker, count) as server:
-        _say(str(server.sockets[0].getsockname()[1]))
-        addresses = json.loads(await asyncio.to_thread(sys.stdin.readline))
-        numbers = iter(range(1 << 60))
+    server = await serve(seed, worker, count)  # its end would wait for the connections that the proxy keeps
+    _say(str(server.sockets[0].getsockname()[1]))
+    addresses = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    numbers = iter(range(1 << 60))
 
-        async def one() -> None:
-            client = Client(addresses, found)
-            while found.kinds.total() < calls:
-                number = next(numbers)
-                await client.play(attack(seed, worker, number), f"{seed}/{worker}/{number}")
-            client.close()
+    async def one() -> None:
+        client = Client(addresses, found)
+        while found.kinds.total() < calls:
+            number = next(numbers)
+            await client.play(attack(seed, worker, number), f"{seed}/{worker}/{number}")
+        client.close()
 
-        async def tell() -> None:
-            while True:
-                await asyncio.sleep(1)
-                _say(found.line(count, done=False))
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(1)
+            _say(found.line(count, done=False))
 
-        telling = asyncio.create_task(tell())
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(clients):
-                tasks.create_task(one())
-        telling.cancel()
-        _say(found.line(count, done=True))
-        await asyncio.to_thread(sys.stdin.readline)  # the proxy may still call the provider
+    telling = asyncio.create_task(tell())
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(clients):
+            tasks.create_task(one())
+    telling.cancel()
+    _say(found.line(count, done=True))
+    await asyncio.to_thread(sys.stdin.readline)  # the proxy may still call the provider
+    server.close()
 
 
 def _say(line: str) -> None:
