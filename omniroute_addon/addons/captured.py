@@ -80,7 +80,7 @@ class Captured:
         return Explanation(
             explain.headline(decided, ask),
             explain.steps(decided, ask, rules, now),
-            explain.rows(decided, ask, now),
+            explain.rows(decided, ask, now, rules.ways),
             budgets,
             {**explain.as_json(decided, ask, rules, now, standing), "budgets": [*budgets]},
         )

@@ -85,6 +85,8 @@ class OmniRoute:
         loop = asyncio.get_running_loop()
         loop.call_later(WARM, _warm)
         loop.call_later(SETTLED, gc.freeze)
+        if self.engine is not None and (name := self.engine.snapshot.ways.environment.own) is not None:
+            logger.log(ALERT, "%s leads to OmniRoute itself: calls to providers do not follow it", name)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
 
     async def done(self) -> None:

@@ -27,6 +27,7 @@ from mitmproxy.utils import asyncio_utils
 from omniroute_addon.addons import dispatch, lighter
 from omniroute_addon.addons.dispatch import Dispatch, arguments
 from omniroute_addon.addons.layers import FULL, Call, Turn, adopt
+from omniroute_addon.addons.outgoing import Outgoing
 from omniroute_addon.engine.call import ClientLeftError
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.relay import Relay
@@ -72,11 +73,15 @@ class Listener(Proxyserver):
             handler.__class__ = Handler
             assert isinstance(handler, Handler)
             handler.prepare(None if engine is None else engine.relay)
+        else:
+            handler.__class__ = Outgoing
+        assert isinstance(handler, Outgoing)
+        handler.leave_by(lambda: self._host.engine)
         with super().register_connection(connection_id, handler):
             yield
 
 
-class Handler(ProxyConnectionHandler):
+class Handler(Outgoing):
     relay: Relay | None
     _queue: deque[events.Event]
     _busy: bool

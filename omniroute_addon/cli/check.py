@@ -50,11 +50,16 @@ def check(
         "aliases": len(snapshot.aliases),
     }
     source = str(snapshot.source) if snapshot.source else None
+    proxies = sorted(str(one) for one in snapshot.outbounds())
     if json:
-        console.as_json({"ok": True, "file": source, **counts, "warnings": _facts(snapshot.warnings)})
+        console.as_json(
+            {"ok": True, "file": source, **counts, "proxies": proxies, "warnings": _facts(snapshot.warnings)}
+        )
         return
     for warning in snapshot.warnings:
         console.tell(f"warning: {warning}", "yellow")
+    if proxies:
+        console.say(f"calls to providers leave by {', '.join(proxies)}")
     console.say(
         f"{source or 'no config file: defaults'}: ok, " + ", ".join(f"{count} {name}" for name, count in counts.items())
     )

@@ -77,6 +77,7 @@ def doctor(
 def examine(tool: str | None, config: Path | None, env: Mapping[str, str]) -> list[Finding]:
     """All findings, in the order a call takes."""
     from omniroute_addon import ca
+    from omniroute_addon.cli.outbound import check_outbound
     from omniroute_addon.config import ConfigError
     from omniroute_addon.routing import surfaces
 
@@ -99,6 +100,7 @@ def examine(tool: str | None, config: Path | None, env: Mapping[str, str]) -> li
     if proxy is not None and proxy.proxy is not None and authority is not None:
         found.append(check_interception(proxy.proxy, sorted(hosts), authority))
         found.append(check_tunnel(proxy.proxy, authority))
+    found += check_outbound(snapshot)
     found += check_variables(env, proxy.proxy if proxy else None, hosts, tool)
     found += check_tools(tool)
     found += check_daemons(proxy.proxy if proxy else None, tool)

@@ -22,6 +22,7 @@ from omniroute_addon.cli.options import ConfigOption, JSONOption, snapshot_of
 if TYPE_CHECKING:
     from omniroute_addon.config import Snapshot
     from omniroute_addon.config.models import Surface
+    from omniroute_addon.config.ways import Ways
     from omniroute_addon.routing import Ask, Candidate, Plan
     from omniroute_addon.routing.state import State
 
@@ -255,11 +256,11 @@ def _show(ask: "Ask", plan: "Plan", snapshot: "Snapshot", now: float, state: "St
         console.say("no rule applies: the call passes through untouched")
         return
     console.say(headline(plan, ask).partition(": ")[2], "red" if plan.denied else "")
-    found = rows(plan, ask, now)
+    found = rows(plan, ask, now, snapshot.ways)
     inside = [row for row in found if row.order is not None]
     if inside:
-        columns = ["", "target", "account", "format", "tier", "known", "why"]
-        cells = [_row(number, ask, plan, now, state) for number in range(len(inside))]
+        columns = ["", "target", "account", "format", "tier", "by", "known", "why"]
+        cells = [_row(number, ask, plan, now, state, ways=snapshot.ways) for number in range(len(inside))]
         kept = [index for index in range(len(columns)) if index < 5 or any(row[index] for row in cells)]
         console.table([columns[index] for index in kept], [[row[index] for index in kept] for row in cells])
     elif plan.denied is None:
@@ -270,7 +271,9 @@ def _show(ask: "Ask", plan: "Plan", snapshot: "Snapshot", now: float, state: "St
             console.say(f"out: {row.target}{account}: {row.note}", "yellow")
 
 
-def _row(number: int, ask: "Ask", plan: "Plan", now: float, state: "State") -> tuple[str, ...]:
+def _row(number: int, ask: "Ask", plan: "Plan", now: float, state: "State", *, ways: "Ways") -> tuple[str, ...]:
+    from omniroute_addon.routing.explain import way
+
     one = plan.candidates[number]
     to = ask.format if one.origin or one.provider is None else one.provider.format
     model = one.model or one.asked or ""
@@ -281,6 +284,7 @@ def _row(number: int, ask: "Ask", plan: "Plan", now: float, state: "State") -> t
         "own login" if one.origin else one.account.name if one.account else "none needed",
         "its own" if to == ask.format else f"→ {to}",
         one.tier,
+        str(way(one, ask, ways) or ""),
         _known(one, now, state),
         one.why,
     )

@@ -2,14 +2,14 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, SecretStr
 
-from omniroute_addon.config.document import VARIABLE, Document
+from omniroute_addon.config.document import Document
 from omniroute_addon.config.governance import Governance, Quota, Rates
 from omniroute_addon.config.models import (
     ENDPOINT_SUFFIX,
@@ -28,17 +28,18 @@ from omniroute_addon.config.models import (
     format_of_url,
 )
 from omniroute_addon.config.models import is_loopback as is_loopback_host
+from omniroute_addon.config.outbound import choice, unread
 from omniroute_addon.config.references import idle, strangers
 from omniroute_addon.config.schema import (
     AccountSpec,
     AuthSpec,
     ConfigSpec,
-    KeyedSpec,
     ProviderSpec,
     RegistrySpec,
     SurfaceSpec,
     SurfacesSpec,
 )
+from omniroute_addon.config.secret import Sources, secret_of
 from omniroute_addon.config.section import Section
 from omniroute_addon.config.semantic import unused
 from omniroute_addon.config.validate import meant
@@ -46,17 +47,6 @@ from translators.format import Profile
 
 SHORTEST_KEY = 16
 """Characters of a gateway key."""
-
-type Secrets = Callable[[str], str | None]
-"""Name of a vault entry → its secret; None when there is none."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sources:
-    """Where keys come from."""
-
-    env: Mapping[str, str]
-    secrets: Secrets | None
 
 
 def is_loopback(url: str) -> bool:
@@ -67,7 +57,7 @@ def is_loopback(url: str) -> bool:
 # ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def providers(registry: RegistrySpec, config: ConfigSpec, document: Document) -> dict[str, Provider]:
+def providers(registry: RegistrySpec, config: ConfigSpec, document: Document, sources: Sources) -> dict[str, Provider]:
     """The registry with the user's overrides and additions. An override may name a provider by a prefix of it."""
     prefix_of = {prefix: name for name, spec in registry.providers.items() for prefix in spec.prefixes}
     overrides: dict[str, tuple[str, ProviderSpec]] = {}
@@ -86,7 +76,8 @@ def providers(registry: RegistrySpec, config: ConfigSpec, document: Document) ->
         if isinstance(provider, str):
             document.report(("providers", written), provider)
         else:
-            out[name] = provider
+            proxy = choice(spec.proxy, ("providers", written, "proxy"), document, sources)
+            out[name] = dataclasses.replace(provider, proxy=proxy)
     return out
 
 
@@ -208,10 +199,11 @@ def accounts(
                 f"unknown provider {spec.provider!r}{meant(spec.provider, list(known))}",
             )
             continue
-        key, missing = _key(spec, sources)
+        key, missing = secret_of(spec.key, sources)
         own = _merged_account(spec, providers[provider])
         secret = SecretStr(key) if key else None
-        out.append(Account(spec.name, provider, secret, missing, spec.priority, spec.enabled, False, *own))
+        proxy = choice(spec.proxy, ("accounts", index, "proxy"), document, sources)
+        out.append(Account(spec.name, provider, secret, missing, spec.priority, spec.enabled, False, *own, proxy))
     return tuple(out)
 
 
@@ -232,7 +224,7 @@ def api_keys(config: ConfigSpec, document: Document, sources: Sources) -> tuple[
     for index, spec in enumerate(config.keys):
         if any(known.name == spec.name for known in out):
             document.report(("keys", index, "name"), f"key {spec.name!r} is named twice")
-        key, missing = _key(spec, sources)
+        key, missing = secret_of(spec.key, sources)
         digest = hashlib.sha256(key.encode()).digest() if key else None
         if spec.sha256 is not None:
             digest = bytes.fromhex(spec.sha256)
@@ -266,23 +258,6 @@ def check_listeners(listen: Listen, keys: tuple[ApiKey, ...], document: Document
             document.report(("listen", name), f"{wide}; other machines need a key to come in: add one under keys")
     if listen.proxy_auth and not able:
         document.report(("listen", "proxy_auth"), "there is no key to ask for: add one under keys")
-
-
-def _key(spec: KeyedSpec, sources: Sources) -> tuple[str | None, str | None]:
-    """The key, and why it is missing."""
-    if spec.key is None:
-        return None, None
-    if spec.key.vault is not None:
-        secret = sources.secrets(spec.key.vault) if sources.secrets is not None else None
-        return (secret, None) if secret else (None, f"the vault has no {spec.key.vault!r}")
-    names = [spec.key.env] if spec.key.env is not None else VARIABLE.findall(spec.key.value or "")
-    for name in names:
-        if not sources.env.get(name):
-            return None, f"environment variable {name} is not set"
-    if spec.key.env is not None:
-        return sources.env[spec.key.env].strip(), None
-    key = VARIABLE.sub(lambda found: sources.env[found[1]], spec.key.value or "").strip()
-    return (key, None) if key else (None, "the key is empty")
 
 
 def usable(
@@ -383,7 +358,7 @@ def warnings(snapshot: Snapshot, document: Document) -> tuple[Problem, ...]:
         if provider.overridden and ending and not urlsplit(provider.base_url).path.endswith(ending):
             text = f"{_shown(provider.base_url)} does not end with {ending}; it is called as written"
             out.append(document.problem(("providers", name, "base_url"), text))
-    out += [*strangers(snapshot, document), *idle(snapshot, document), *unused(snapshot, document)]
+    out += [*strangers(snapshot, document), *idle(snapshot, document), *unused(snapshot, document), *unread(snapshot)]
     return tuple(sorted(out, key=lambda problem: problem.line or 0))
 
 

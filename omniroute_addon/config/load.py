@@ -14,7 +14,6 @@ from types import MappingProxyType
 from pydantic import BaseModel, ByteSize
 
 from omniroute_addon.config import build
-from omniroute_addon.config.build import Secrets
 from omniroute_addon.config.combos import ComboDefaults
 from omniroute_addon.config.document import Document, KeyPath, read
 from omniroute_addon.config.governance import Conditions, Governance
@@ -35,12 +34,15 @@ from omniroute_addon.config.models import (
     View,
 )
 from omniroute_addon.config.names import check_names
+from omniroute_addon.config.outbound import check_loops, choice, of_environment
 from omniroute_addon.config.paths import data_file, default_config
 from omniroute_addon.config.references import check_references
 from omniroute_addon.config.schema import ComboSpec, ConfigSpec, RegistrySpec, SurfacesSpec
+from omniroute_addon.config.secret import Secrets, Sources
 from omniroute_addon.config.section import Section
 from omniroute_addon.config.semantic import check_semantic
 from omniroute_addon.config.validate import validate
+from omniroute_addon.config.ways import Ways
 
 
 def load(
@@ -76,13 +78,13 @@ def parse(
     """The snapshot of a file's text; ``source`` names it in problems."""
     registry = _shipped("providers.yaml", RegistrySpec)
     surfaces = _shipped("surfaces.yaml", SurfacesSpec)
-    document = read(text or "version: 1", str(source or "built-in"), env, keep=_is_account_key)
+    document = read(text or "version: 1", str(source or "built-in"), env, keep=_is_secret)
     config = validate(document, ConfigSpec)
     if config is None:
         raise _error(document)
 
-    sources = build.Sources(env, secrets)
-    providers = build.providers(registry, config, document)
+    sources = Sources(env, secrets)
+    providers = build.providers(registry, config, document, sources)
     prefixes = build.prefixes(providers, document)
     accounts = build.accounts(config, document, providers, prefixes, sources)
     configured = {account.provider for account in accounts}
@@ -91,7 +93,7 @@ def parse(
         for name, provider in providers.items()
     }
     combos = {
-        name: Combo(name, _targets(name, spec, config.combo_defaults), spec.strategy, spec.enabled)
+        name: Combo(name, _targets(name, spec, config.combo_defaults, document, sources), spec.strategy, spec.enabled)
         for name, spec in config.combos.items()
     }
     routes = tuple(
@@ -116,11 +118,13 @@ def parse(
     check_names(config, document, prefixes)
     check_references(config, document, prefixes)
     check_semantic(config, document, providers, prefixes)
+    listen = _with(Listen(), config.listen)
+    ways = Ways(choice(config.proxy, ("proxy",), document, sources), of_environment(env, listen))
     usable = build.usable(accounts, providers, env)
     final = {account.name: account for entries in usable.values() for account in entries}
     snapshot = Snapshot(
         source=source,
-        listen=_with(Listen(), config.listen),
+        listen=listen,
         providers=MappingProxyType(providers),
         accounts=tuple(final.get(account.name, account) for account in accounts),
         combos=MappingProxyType(combos),
@@ -136,20 +140,27 @@ def parse(
         keys=build.api_keys(config, document, sources),
         prefixes=MappingProxyType(prefixes),
         usable=MappingProxyType(usable),
+        ways=ways,
     )
+    check_loops(snapshot, document)
     build.check_listeners(snapshot.listen, snapshot.keys, document)
     if document.problems:
         raise _error(document)
     return replace(snapshot, warnings=build.warnings(snapshot, document))
 
 
-def _targets(name: str, spec: ComboSpec, defaults: ComboDefaults) -> tuple[ComboTarget, ...]:
+def _targets(
+    name: str, spec: ComboSpec, defaults: ComboDefaults, document: Document, sources: Sources
+) -> tuple[ComboTarget, ...]:
     settings = spec.settings(defaults)
-    return tuple(
-        ComboTarget(one.target, Place(name, settings, limit, one.timeouts.given(), one.hedge), one.weight, one.enabled)
-        for one in spec.targets
-        for limit in [settings.concurrency if one.concurrency is None else one.concurrency]
-    )
+    general = choice(spec.proxy, ("combos", name, "proxy"), document, sources)
+    found: list[ComboTarget] = []
+    for index, one in enumerate(spec.targets):
+        limit = settings.concurrency if one.concurrency is None else one.concurrency
+        proxy = choice(one.proxy, ("combos", name, "targets", index, "proxy"), document, sources) or general
+        place = Place(name, settings, limit, one.timeouts.given(), one.hedge, proxy)
+        found.append(ComboTarget(one.target, place, one.weight, one.enabled))
+    return tuple(found)
 
 
 def _part[S: Section](section: type[S], spec: S) -> S:
@@ -162,7 +173,10 @@ def _error(document: Document) -> ConfigError:
     return ConfigError(tuple(sorted(document.problems, key=lambda problem: problem.line or 0)))
 
 
-def _is_account_key(path: KeyPath) -> bool:
+def _is_secret(path: KeyPath) -> bool:
+    """Whether what it is when it is used, and not the text, has to be right."""
+    if path[-2:] == ("proxy", "password"):
+        return True
     return len(path) == 3 and path[0] in ("accounts", "keys") and path[2] == "key"
 
 

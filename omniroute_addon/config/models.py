@@ -3,7 +3,6 @@
 A :class:`Snapshot` is one consistent configuration. A reload makes a new one; an exchange keeps the one it started with.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from omniroute_addon.config.combos import ComboDefaults, Hedge, MidstreamFailure
 from omniroute_addon.config.glob import matches
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from omniroute_addon.config.logs import Logs
+from omniroute_addon.config.ways import Choice, Outbound, Ways, is_loopback
 from translators.format import Profile
 
 type Operation = Literal["generate", "count", "models", "websocket"]
@@ -52,14 +52,6 @@ MAX_COMBO_DEPTH = 3
 
 ORIGIN = "origin"
 """The target that is the client's own call."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def format_of_url(url: str) -> str | None:
@@ -218,6 +210,8 @@ class Provider:
     rates: Rates = field(default_factory=Rates)
     """Of a provider without accounts; an account has its own."""
     quota: Quota = field(default_factory=Quota)
+    proxy: Choice | None = None
+    """On the way to it."""
 
     def model(self, name: str | None) -> Model | None:
         """What is known of a model, by the upstream's name or the name in the rules."""
@@ -269,6 +263,8 @@ class Account:
     """Not in the file: made of an environment variable that the registry names."""
     rates: Rates = field(default_factory=Rates)
     quota: Quota = field(default_factory=Quota)
+    proxy: Choice | None = None
+    """Instead of what its combo or provider says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +293,8 @@ class Place:
     """Fields of ``Timeouts`` that are other at this target; they go before the provider's."""
     hedge: Hedge | None = None
     """The target's own; goes before the combo's."""
+    proxy: Choice | None = None
+    """The target's own or the combo's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +427,12 @@ class Snapshot:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     """Every word before a slash → provider id."""
     usable: Mapping[str, tuple[Account, ...]] = field(default_factory=dict)
+    ways: Ways = field(default_factory=Ways)
+
+    def outbounds(self) -> frozenset[Outbound]:
+        """Every outbound proxy that a call may leave by."""
+        places = (target.place for combo in self.combos.values() for target in combo.targets)
+        return self.ways.named(one.proxy for one in (*self.providers.values(), *self.accounts, *places))
 
     def accounts_of(self, provider: str) -> tuple[Account, ...]:
         """The provider's accounts by priority: those of the file, else the one of its environment variable."""

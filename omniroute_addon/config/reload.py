@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from omniroute_addon.config.build import Secrets
 from omniroute_addon.config.load import load
 from omniroute_addon.config.models import ConfigError, Problem, Snapshot
+from omniroute_addon.config.secret import Secrets
 
 type _Stamp = tuple[int, int, int]
 

@@ -15,6 +15,8 @@ from omniroute_addon.config.combos import COMBO_STRATEGIES, ComboDefaults, Hedge
 from omniroute_addon.config.governance import Conditions, Governance, Pool, Quota, Rates, Tier
 from omniroute_addon.config.logs import Logs
 from omniroute_addon.config.models import AVAILABLE_FORMATS, FORMAT_NAMES, Address
+from omniroute_addon.config.outbound import Proxy
+from omniroute_addon.config.secret import Secret
 from omniroute_addon.config.section import Count, Duration, Section, Words
 from omniroute_addon.config.validate import meant
 
@@ -242,6 +244,8 @@ class ProviderSpec(Section):
     """Over the general ``quota``."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """Instead of the general ``timeouts``."""
+    proxy: Proxy | None = None
+    """Instead of the general ``proxy``."""
 
 
 class RegistrySpec(Section):
@@ -254,36 +258,14 @@ class RegistrySpec(Section):
 # ── accounts, combos, routes ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _key(value: object) -> object:
-    return {"value": value} if isinstance(value, str) else value
-
-
-class KeySpec(Section):
-    """Where a key comes from; exactly one is set."""
-
-    value: str | None = Field(None, repr=False)
-    """As written, ``${ENV}`` and all."""
-    env: str | None = None
-    """An environment variable."""
-    vault: str | None = None
-    """An entry of ``omniroute vault``."""
-
-
 class KeyedSpec(Section):
     """An entry with a name and a secret."""
 
     name: Annotated[str, Field(min_length=1)]
     """Rules and reports use it."""
-    key: Annotated[KeySpec, BeforeValidator(_key, json_schema_input_type=str | KeySpec)] | None = None
+    key: Secret | None = None
     """``${VARIABLE}``, ``{env: NAME}`` or ``{vault: NAME}``."""
     enabled: bool = True
-
-    @field_validator("key")
-    @classmethod
-    def _one_source(cls, key: KeySpec | None) -> KeySpec | None:
-        if key is not None and sum(source is not None for source in (key.value, key.env, key.vault)) != 1:
-            raise ValueError('must be "${NAME}", {env: NAME} or {vault: NAME}')
-        return key
 
 
 class AccountSpec(KeyedSpec):
@@ -295,6 +277,8 @@ class AccountSpec(KeyedSpec):
     """What is left out is the provider's."""
     quota: Quota | None = None
     """What is left out is the provider's."""
+    proxy: Proxy | None = None
+    """Instead of what its combo or provider says."""
 
 
 class ApiKeySpec(KeyedSpec):
@@ -317,6 +301,8 @@ class TargetSpec(Section):
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """What is left out is the provider's."""
     hedge: Hedge | None = None
+    """Instead of what the combo says."""
+    proxy: Proxy | None = None
     """Instead of what the combo says."""
 
 
@@ -341,6 +327,8 @@ class ComboSpec(Section):
     max_time: Duration | None = None
     on_midstream_failure: MidstreamFailure | None = None
     hedge: Hedge | None = None
+    proxy: Proxy | None = None
+    """Of all its targets, instead of what their providers say."""
 
     @field_validator("targets")
     @classmethod
@@ -468,6 +456,8 @@ class ConfigSpec(Governance):
     """Bounds of waits and sizes."""
     timeouts: TimeoutsSpec = TimeoutsSpec()
     """In seconds."""
+    proxy: Proxy | None = None
+    """On the way to providers; ``env`` unless it is set."""
     view: ViewSpec = ViewSpec()
     """What mitmweb keeps."""
     logs: Logs = Logs()

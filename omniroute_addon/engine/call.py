@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from omniroute_addon.config.models import Operation
+from omniroute_addon.config.ways import Outbound
 from omniroute_addon.ledger import AttemptRecord, ExchangeRecord
 from translators import WireRequest
 
@@ -49,6 +50,8 @@ class Dial:
     body: bytes
     secrets: frozenset[str] = frozenset()
     """Names of the headers that carry our key, in lower case; the user may have given them any name."""
+    proxy: Outbound | None = None
+    """What it leaves by."""
 
 
 class ClientLeftError(Exception):

@@ -106,7 +106,7 @@ class Embedder:
         held = money.reserve(candidate, asker.ask, now)
         if isinstance(held, BudgetBlock):
             return None
-        request = _dial(candidate, text)
+        request = _dial(candidate, text, asker.snapshot)
         limit = asker.snapshot.view.max_body
         attempt = attempt_record(asker.call, candidate, FORMAT, request, number=0, limit=limit, reserved=held.micro)
         tokens = math.ceil(len(text.encode(errors="replace")) / _BYTES_PER_TOKEN)
@@ -196,14 +196,15 @@ def _floats(numbers: Iterable[object]) -> bytes:
     return vector.tobytes()
 
 
-def _dial(candidate: Candidate, text: str) -> Dial:
+def _dial(candidate: Candidate, text: str, snapshot: Snapshot) -> Dial:
     provider = candidate.provider
     assert provider is not None
     key = credential(provider, candidate.account)
     headers = {"content-type": "application/json", "user-agent": USER_AGENT} | dict(provider.headers)
     headers |= {"accept-encoding": "identity"} | key
     body = dumps({"model": candidate.model, "input": text}).encode()
-    return Dial("POST", _url(provider), tuple(headers.items()), body, frozenset(key))
+    url = _url(provider)
+    return Dial("POST", url, tuple(headers.items()), body, frozenset(key), candidate.way(url, snapshot.ways))
 
 
 def _url(provider: Provider) -> str:

@@ -5,8 +5,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 from omniroute_addon.config.models import Snapshot
+from omniroute_addon.config.ways import Outbound
 from omniroute_addon.engine import bypass
 from omniroute_addon.engine.bypassed import Bypassed
 from omniroute_addon.engine.call import Call, Dial, Observer, Observers, Sink
@@ -50,6 +53,7 @@ class Engine:
         self.standing = Standing(lambda: self.snapshot, self.now, self.money)
         self._sharing = Sharing(snapshot, self.ledger)
         self._requests = RequestLog(data_dir(), snapshot)
+        self._upstreams: Upstreams | None = None
         self.use(snapshot)
         self.watchers: list[Observer] = []
         """Who else is told of every exchange."""
@@ -60,7 +64,6 @@ class Engine:
         self._keeper = Keeper(self.ledger, self.standing, Barred(self.lockouts, lambda: self.snapshot, self.now))
         self._keeper.load()
         self._memory = MemoryFile(data_dir(), BoundedMemory(max_items=MEMORY_ITEMS, max_bytes=MEMORY_BYTES))
-        self._upstreams: Upstreams | None = None
 
     def use(self, snapshot: Snapshot) -> None:
         """Swap the configuration whole; exchanges that run keep the one they started with."""
@@ -73,6 +76,8 @@ class Engine:
         hosts = surfaces.hosts(snapshot)
         self.hosts = hosts if self._covered is None else hosts & self._covered
         """The hosts whose TLS is opened."""
+        if self._upstreams is not None:
+            self._upstreams.keep(snapshot.outbounds())
         self.uncovered = hosts - self.hosts
         """Hosts of the rules that the CA may not sign; they are tunnelled."""
 
@@ -170,4 +175,13 @@ class Engine:
     async def resend(self, call: Dial, form: str, sink: Sink) -> None:
         """One upstream call as it is, straight to its address."""
         assert self._upstreams is not None, "start() comes first"
-        await resend(call, form, self._upstreams, self.snapshot.timeouts, sink)
+        parts = urlsplit(call.url)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        leaving = replace(call, proxy=self.way(parts.scheme, parts.hostname or "", port))
+        await resend(leaving, form, self._upstreams, self.snapshot.timeouts, sink)
+
+    def way(self, scheme: str, host: str, port: int) -> Outbound | None:
+        """The outbound proxy on the way to an address that no rule has chosen: as its provider says, or all others."""
+        providers, surfaces_of = self.snapshot.providers, self.snapshot.surfaces.by_host
+        names = [surface.provider for surface in surfaces_of.get(host, ())]
+        return self.snapshot.ways.to(scheme, host, port, *(providers[name].proxy for name in names))

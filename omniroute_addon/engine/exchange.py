@@ -31,9 +31,9 @@ from omniroute_addon.engine.resume import Resume
 from omniroute_addon.engine.sanitize import sanitized
 from omniroute_addon.engine.shaping import bounded, orders, shape
 from omniroute_addon.engine.standing import Standing
-from omniroute_addon.engine.target import dial
+from omniroute_addon.engine.target import dial, way
 from omniroute_addon.engine.upstream import UpstreamError, Upstreams
-from omniroute_addon.engine.verdict import Outcome, Verdict, judge, once_more
+from omniroute_addon.engine.verdict import PROXY_FAULTS, Action, Outcome, Verdict, judge, once_more
 from omniroute_addon.ledger import AttemptRecord
 from omniroute_addon.ledger.budgets import Reservation
 from omniroute_addon.ledger.decision import decision, without_room
@@ -176,7 +176,7 @@ class Exchange:
                     await self._ending.give_up(sink, candidate)
                     return
                 case _:
-                    candidates = self._left(candidates, skip_target=verdict.action == "next-target")
+                    candidates = self._left(candidates, verdict.action)
                     if not candidates:
                         candidates, self._returning, self._hurry = self._returning, [], False
                     tries, unsigned = 0, False
@@ -186,9 +186,12 @@ class Exchange:
         """Not in the open stream of an answer that is gone on with, and only as often as the combo allows."""
         return not self._resume.waiting and not spent(candidate, self.record, time.time())
 
-    def _left(self, candidates: Sequence[Candidate], *, skip_target: bool) -> list[Candidate]:
+    def _left(self, candidates: Sequence[Candidate], action: Action) -> list[Candidate]:
         """Whom to try after the first of ``candidates`` has failed: not what this failure has put to rest."""
-        failed, now = candidates[0], time.time()
+        failed, now, skip_target = candidates[0], time.time(), action == "next-target"
+        if action == "next-way":
+            candidates = self._another_way(failed, candidates)
+            self._returning = self._another_way(failed, self._returning)[1:]
         if skip_target:
             self._returning = [other for other in self._returning if other.target_key != failed.target_key]
         return [
@@ -196,6 +199,13 @@ class Exchange:
             for other in candidates[1:]
             if not (skip_target and other.target_key == failed.target_key) and self._standing.rest(other, now) is None
         ]
+
+    def _another_way(self, failed: Candidate, others: Sequence[Candidate]) -> list[Candidate]:
+        """The failed one, and those that do not leave by the same outbound proxy."""
+        by = way(self.call, failed, self._snapshot)
+        same = [one for one in others if one is not failed and way(self.call, one, self._snapshot) == by]
+        self.record.excluded += tuple({f"{one.target}: leaves by the same outbound proxy, {by}": None for one in same})
+        return [failed, *(one for one in others if one is not failed and one not in same)]
 
     async def _awaken(self) -> None:
         """When everything rests, but the first only for as long as a throttle is waited out, wait and plan anew."""
@@ -360,7 +370,8 @@ class Exchange:
         again = candidate.place and once_more(verdict, tries, candidate.place.settings, self._snapshot.limits)
         if verdict.scope == "target":
             more = self._elsewhere(candidate)
-        self._standing.failed(entry, candidate, again or verdict, failure, time.time(), more=more)
+        if outcome.kind not in PROXY_FAULTS:  # they tell nothing of the provider
+            self._standing.failed(entry, candidate, again or verdict, failure, time.time(), more=more)
         self._ending.failed(candidate, failure)
         return again or verdict
 

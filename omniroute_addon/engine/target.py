@@ -3,6 +3,7 @@
 from urllib.parse import unquote_plus, urlsplit
 
 from omniroute_addon.config.models import Account, Provider, Snapshot
+from omniroute_addon.config.ways import Outbound
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Call, Dial
 from omniroute_addon.routing.candidate import Candidate
@@ -20,7 +21,8 @@ def dial(call: Call, candidate: Candidate, wire: WireRequest, passthrough: bool,
         body = wire.body if changed else call.body
         if changed:
             own = [(name, value) for name, value in own if name.lower() != "content-encoding"]
-        return Dial(call.wire.method, origin_url(call, snapshot), tuple(own), body)
+        url = origin_url(call, snapshot)
+        return Dial(call.wire.method, url, tuple(own), body, proxy=candidate.way(url, snapshot.ways))
     provider = candidate.provider
     assert provider is not None
     # A passthrough's wire carries the client's own headers, credentials included: only the protocol goes on.
@@ -31,7 +33,14 @@ def dial(call: Call, candidate: Candidate, wire: WireRequest, passthrough: bool,
     # An address that the user wrote is called as written.
     query = "&".join(part for part in ("" if provider.overridden else provider.query, wire.query) if part)
     url = join(provider.base_url, FORMATS[provider.format].base_path, wire.path, query)
-    return Dial(wire.method, url, tuple(said.items()), wire.body, frozenset(key))
+    proxy = candidate.way(url, snapshot.ways)
+    return Dial(wire.method, url, tuple(said.items()), wire.body, frozenset(key), proxy)
+
+
+def way(call: Call, candidate: Candidate, snapshot: Snapshot) -> Outbound | None:
+    """The outbound proxy that an attempt at the candidate would leave by."""
+    url = origin_url(call, snapshot) if candidate.provider is None or candidate.origin else candidate.provider.base_url
+    return candidate.way(url, snapshot.ways)
 
 
 def credential(provider: Provider, account: Account | None) -> dict[str, str]:

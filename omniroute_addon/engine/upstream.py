@@ -1,40 +1,34 @@
 """One HTTP call to a provider: open it, read its raw bytes, close it at once when nobody wants them any more.
 
-aiohttp's session with all its courtesies switched off: no redirects, no cookies, no environment proxies (an upstream
-call must never loop back through ourselves), no decompression. The httpx API over it cost a twentieth of a call.
+aiohttp's session with all its courtesies switched off: no redirects, no cookies, no proxies of its own finding (the rules
+name them, see ``config.ways``), no decompression. The httpx API over it cost a twentieth of a call.
 Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
 """
 
 import re
 import ssl
 from asyncio.sslproto import SSLProtocol
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import Literal, Self
-from weakref import WeakSet
 
 import aiohttp
 import certifi
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.tracing import Trace
 from yarl import URL
 
+from omniroute_addon.config.ways import Outbound
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Dial
+from omniroute_addon.engine.pools import CONNECTION, Connection, Pool, Pools
+from omniroute_addon.engine.tunnel import OutboundError
 
-type FaultKind = Literal["dns", "connect", "tls", "timeout-connect", "timeout-idle", "cut"]
+type FaultKind = Literal["dns", "connect", "tls", "timeout-connect", "timeout-idle", "cut", "proxy", "proxy-silent"]
 
-_LINE_LIMIT = 64 * 1024
-_KEEPALIVE = 30.0
 _TLS_BUFFER = 16 * 1024
 """Bytes that asyncio sets aside for each TLS connection; its own 256 KiB would be most of what a held stream takes."""
 _PRINTABLE = re.compile(r"[!-~]*")
-_AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-"""Headers that aiohttp would add by itself; nobody asked for them."""
 
 
 class UpstreamError(Exception):
@@ -48,8 +42,10 @@ class UpstreamError(Exception):
 class Answer:
     """An open answer: status and headers are here, the body is read with :meth:`chunks`."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, pool: Pool) -> None:
+        """The pool is told when the answer is closed."""
         self._response = response
+        self._pool: Pool | None = pool
         self._chunks = self._received()
         self.status = response.status
         self.headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
@@ -91,6 +87,9 @@ class Answer:
                 self._response.release()
             else:
                 self._response.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.left()
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,16 +100,6 @@ class Answer:
         await self.aclose()
 
 
-@dataclass(slots=True)
-class _Connection:
-    """The connection that a call got."""
-
-    reused: bool = False
-
-
-_CONNECTION: ContextVar[_Connection] = ContextVar("connection")
-
-
 class Upstreams:
     """The pooled connections to all providers."""
 
@@ -118,7 +107,7 @@ class Upstreams:
         self._context = ssl.create_default_context()
         self._context.load_verify_locations(certifi.where())
         SSLProtocol.max_size = _TLS_BUFFER
-        self._opened: aiohttp.ClientSession | None = None
+        self._pools = Pools(self._context)
 
     async def open(self, call: Dial, *, connect: float, idle: float) -> Answer:
         """Send the request and wait for the status line. ``connect`` and ``idle`` are seconds. Raises UpstreamError.
@@ -126,34 +115,44 @@ class Upstreams:
         A kept-alive connection may have been closed by the provider the moment we use it; the call is then sent again,
         since nothing of it was answered. A fresh connection that breaks is a failure: its call may have been worked on.
         """
-        session = self._opened = self._opened or _session(self._context)
+        pool = self._pools.of(call.proxy)
+        pool.taken()
+        try:
+            return Answer(await self._sent(call, pool, _timeout(connect, idle, call.proxy is None)), pool)
+        except BaseException:
+            pool.left()
+            raise
+
+    async def _sent(self, call: Dial, pool: Pool, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:  # noqa: ASYNC109  aiohttp's
         headers = [(name, _text(value)) for name, value in call.headers]
         while True:
-            connection = _Connection()
-            _CONNECTION.set(connection)
+            connection = Connection()
+            CONNECTION.set(connection)
             try:
-                return Answer(
-                    await session.request(
-                        call.method,
-                        _address(call.url),
-                        headers=headers,
-                        data=call.body or None,
-                        allow_redirects=False,
-                        timeout=_timeout(connect, idle),
-                    )
+                return await pool.session.request(
+                    call.method,
+                    _address(call.url),
+                    headers=headers,
+                    data=call.body or None,
+                    allow_redirects=False,
+                    timeout=timeout,
                 )
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 if not (connection.reused and _stale(error)):
                     raise _mapped(error) from error
 
+    def keep(self, proxies: Iterable[Outbound]) -> None:
+        """Close the connections by all other outbound proxies when their calls have ended."""
+        self._pools.keep(proxies)
+
     async def aclose(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
+        await self._pools.aclose()
 
 
 @lru_cache(64)
-def _timeout(connect: float, idle: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(connect=connect, sock_connect=connect, sock_read=idle)
+def _timeout(connect: float, idle: float, directly: bool) -> aiohttp.ClientTimeout:
+    """The way through an outbound proxy is timed where it is known which part of it is slow."""
+    return aiohttp.ClientTimeout(connect=connect if directly else None, sock_connect=connect, sock_read=idle)
 
 
 def _address(url: str) -> URL:
@@ -172,27 +171,6 @@ def _text(value: str) -> str:
         return raw.decode("latin-1")
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Tells each call whether its connection has carried others before."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(ssl=context, limit=0, keepalive_timeout=_KEEPALIVE)
-        self._used = WeakSet[BaseProtocol]()
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  aiohttp's signature
-    ) -> aiohttp.connector.Connection:
-        connection = await super().connect(req, traces, timeout)
-        protocol = connection.protocol
-        assert protocol is not None
-        _CONNECTION.get().reused = protocol in self._used
-        self._used.add(protocol)
-        return connection
-
-
 def _stale(error: Exception) -> bool:
     """Whether a connection broke in the way of one that the other side had closed, or reset, before."""
     cause: BaseException | None = error
@@ -205,20 +183,11 @@ def _cause(error: Exception) -> BaseException:
     return error if isinstance(error, aiohttp.ClientError | OSError) else error.__cause__ or error
 
 
-def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=_Connector(context),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=_AUTOMATIC,
-        max_line_size=_LINE_LIMIT,
-        max_field_size=_LINE_LIMIT,
-        trust_env=False,
-    )
-
-
 def _mapped(error: Exception) -> UpstreamError:
     cause = _cause(error)
+    outbound = error if isinstance(error, OutboundError) else error.__cause__
+    if isinstance(outbound, OutboundError):
+        return UpstreamError(outbound.fault, str(outbound))
     match cause:
         case aiohttp.ClientConnectorDNSError():
             return UpstreamError("dns", f"cannot resolve the host: {cause}")

@@ -2,7 +2,8 @@
 
 Whose trouble it is decides the scope: a credential's (quota, login, billing) rests the *account* and goes to the next
 account; a service's (overloaded, unreachable, silent) rests the *target*; a request that this target cannot take
-(too long, unknown model, refused field) rests nothing and goes to the next target; a request that nobody would take
+(too long, unknown model, refused field) rests nothing and goes to the next target; an outbound proxy's rests nothing and
+goes to the next target that leaves another way; a request that nobody would take
 goes straight back. Reasoning that a target refuses as not its own is taken out, and the same target asked once more.
 """
 
@@ -26,12 +27,14 @@ type OutcomeKind = Literal[
     "timeout-first",
     "timeout-idle",
     "cut",
+    "proxy",
+    "proxy-silent",
     "empty",
     "html",
     "not-format",
     "unsupported",
 ]
-type Action = Literal["use", "wait", "retry", "retry-unsigned", "next-account", "next-target", "give-up"]
+type Action = Literal["use", "wait", "retry", "retry-unsigned", "next-account", "next-target", "next-way", "give-up"]
 type Scope = Literal["none", "account", "target"]
 
 QUOTA_UNKNOWN = 300.0
@@ -127,10 +130,15 @@ _FAULTS: Mapping[OutcomeKind, tuple[str, _Row]] = {
     "timeout-idle": ("went silent", _Row("next-target", "target", BROKEN_ROAD)),
     "html": ("a web page instead of an answer", _Row("next-target", "target", BROKEN_ROAD)),
     "not-format": ("not the format it should speak", _Row("next-target", "target", BROKEN_ROAD)),
+    # The provider is not to blame, and a proxy that is the only way out would only be kept from coming back by a rest.
+    "proxy": ("the outbound proxy failed", _Row("next-way")),
+    "proxy-silent": ("nothing through the outbound proxy in time", _Row("next-target")),
     "cut": ("broke off", _Row("next-target", "target", SHORT)),
     "empty": ("empty answer", _Row("next-target", "target", SHORT)),
     "unsupported": ("cannot be translated for this target", _Row("next-target")),
 }
+PROXY_FAULTS = frozenset(("proxy", "proxy-silent"))
+"""They happen before anything has reached the provider."""
 _ONCE_MORE = frozenset(("cut", "empty"))
 """Accidents that are worth a second try when there is nobody else to ask."""
 _STATUSES: Mapping[int, hub.FailureKind] = {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from omniroute_addon.config.models import ORIGIN, Account, Place, Provider, Tier, Timeouts
+from omniroute_addon.config.ways import Outbound, Ways
 from translators.format import Profile
 
 
@@ -51,6 +52,11 @@ class Candidate:
         """How long to wait for it: as its combo says, else its provider, else as in general."""
         found = general if self.provider is None else replace(general, **self.provider.timeouts)
         return found if self.place is None else replace(found, **self.place.timeouts)
+
+    def way(self, url: str, ways: Ways) -> Outbound | None:
+        """The outbound proxy on the way to ``url``, its address."""
+        own = (self.account, self.place, self.provider)
+        return ways.to_url(url, *(None if one is None else one.proxy for one in own))
 
     @property
     def provider_key(self) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from omniroute_addon.config.models import Provider, Route, Snapshot
 from omniroute_addon.config.section import zone
+from omniroute_addon.config.ways import DIRECT, Outbound, Ways
 from omniroute_addon.routing.plan import Ask, Candidate, Excluded, Plan
 from omniroute_addon.routing.state import State
 from translators.hub import JSON
@@ -56,14 +57,14 @@ def steps(plan: Plan, ask: Ask, snapshot: Snapshot, now: float) -> tuple[str, ..
     return tuple(lines)
 
 
-def rows(plan: Plan, ask: Ask, now: float) -> tuple[Row, ...]:
+def rows(plan: Plan, ask: Ask, now: float, ways: Ways = DIRECT) -> tuple[Row, ...]:
     """The candidates in order, then what is out and why."""
     inside = tuple(
         Row(
             order,
             candidate.target,
             candidate.account.name if candidate.account else "-",
-            _address(candidate, ask),
+            _address(candidate, ask) + _by(candidate, ask, ways),
             _how(candidate, ask),
             candidate.why,
         )
@@ -106,7 +107,7 @@ def as_json(plan: Plan, ask: Ask, snapshot: Snapshot, now: float, state: State |
         "max_tokens": plan.max_tokens,
         "session": plan.session,
         "turns": list(plan.turns),
-        "candidates": [_candidate(candidate, ask, now, state) for candidate in plan.candidates],
+        "candidates": [_candidate(candidate, ask, snapshot, now, state) for candidate in plan.candidates],
         "excluded": [
             {"target": out.target, "account": out.account, "reason": out.reason, **_rest(out.until, now)}
             for out in plan.excluded
@@ -114,7 +115,7 @@ def as_json(plan: Plan, ask: Ask, snapshot: Snapshot, now: float, state: State |
     }
 
 
-def _candidate(candidate: Candidate, ask: Ask, now: float, state: State | None) -> dict[str, JSON]:
+def _candidate(candidate: Candidate, ask: Ask, snapshot: Snapshot, now: float, state: State | None) -> dict[str, JSON]:
     found: dict[str, JSON] = {
         "target": candidate.target,
         "provider": candidate.provider.id if candidate.provider else None,
@@ -124,12 +125,25 @@ def _candidate(candidate: Candidate, ask: Ask, now: float, state: State | None) 
         "origin": candidate.origin,
         "format": _format(candidate, ask),
         "url": None if candidate.origin and not _moved(candidate.provider) else _url(candidate, ask),
+        "proxy": None if (proxy := way(candidate, ask, snapshot.ways)) is None else str(proxy),
         "how": _how(candidate, ask),
         "why": candidate.why or None,
     }
     if state is not None:
         found["state"] = scores(candidate, now, state)
     return found
+
+
+def way(candidate: Candidate, ask: Ask, ways: Ways) -> Outbound | None:
+    """The outbound proxy that an attempt would leave by."""
+    own = f"https://{ask.host}" if ask.host else None
+    url = own if candidate.origin and not _moved(candidate.provider) else _url(candidate, ask)
+    return None if url is None else candidate.way(url, ways)
+
+
+def _by(candidate: Candidate, ask: Ask, ways: Ways) -> str:
+    proxy = way(candidate, ask, ways)
+    return "" if proxy is None else f" by {proxy}"
 
 
 def scores(candidate: Candidate, now: float, state: State) -> dict[str, JSON]:

@@ -9,10 +9,13 @@ import mitmproxy
 import pytest
 
 from tests.conftest import StartProxy
+from tests.e2e import rules
 from tests.e2e.calls import ask, async_client, spoken
 from tests.e2e.targets import routes, targets
 from tests.servers.answers import Answer
-from tests.servers.provider import Provider
+from tests.servers.certificates import authority
+from tests.servers.outbound import OutboundProxy, leaving
+from tests.servers.provider import Provider, serving
 from tests.servers.proxy import ROOT, Proxy
 from tests.servers.steps import Say
 
@@ -52,3 +55,19 @@ def test_calls_are_served_with_another_mitmproxy(
     said = proxy.log.read_text()
     assert [said.count("but slower"), said.count("are not bounded")] == [1, 1]
     assert "Traceback" not in said
+
+
+def test_untouched_calls_leave_by_the_outbound_proxy_with_another_mitmproxy(
+    another_mitmproxy: Path, tmp_path: Path, start_proxy: StartProxy
+) -> None:
+    certificates = authority(tmp_path, "api.anthropic.com")
+    path = f"{another_mitmproxy}{os.pathsep}{ROOT}"
+    with (
+        serving(tls=certificates.server) as provider,
+        leaving(OutboundProxy("socks5", at={"api.anthropic.com": provider.port})) as outbound,
+    ):
+        env = {"PYTHONPATH": path, "SSL_CERT_FILE": str(certificates.ca)}
+        proxy = start_proxy(f"proxy: '{outbound.url}'\n", env=env)
+        with rules.http(proxy) as client:
+            answer = client.get("https://api.anthropic.com/api/oauth/profile")
+        assert (answer.status_code, outbound.connected) == (404, ["api.anthropic.com:443"])

@@ -76,9 +76,12 @@ class Stand:
         self.connections: dict[object, object] = {}
         """The open ones."""
         self.engine: Engine | None = cast("Engine", self)
-        """Of an engine the listener wants nothing but its relay."""
+        """Of an engine the listener wants nothing but its relay, and the way out."""
         self.port = 0
         self.running = asyncio.Event()
+
+    def way(self, scheme: str, host: str, port: int) -> None:
+        """Everything is called directly."""
 
     async def over(self) -> None:
         """Until every call is over."""
