@@ -97,8 +97,9 @@ def _headers(more: dict[str, str]) -> dict[str, str]:
 
 
 def events(body: bytes) -> list[dict[str, Any]]:
-    """The JSON of every event of a stream, and of the error that stands bare behind Google's; chat's end mark is left out."""
-    lines = (line.removeprefix(b"data: ") for line in body.split(b"\n") if line.startswith((b"data: ", b"{")))
+    """The JSON of every event of a stream, and of an error that stands bare behind Google's; chat's end mark is left out."""
+    starts = (b"data: ", b"{") if b"data: " in body else (b"data: ",)
+    lines = (line.removeprefix(b"data: ") for line in body.split(b"\n") if line.startswith(starts))
     return [json.loads(line) for line in lines if line != b"[DONE]"]
 
 

@@ -2,7 +2,8 @@
 
 Follows the WHATWG event-stream grammar (CR, LF and CRLF end a line, a blank line ends an event, comments are skipped,
 one byte-order mark is allowed), with one difference: an event that the end of the stream cuts off is still handed out
-by :meth:`SSEDecoder.close`, because several providers leave out the last blank line.
+by :meth:`SSEDecoder.close`, because several providers leave out the last blank line. And where a format wants it, an
+object that stands bare between events is one: Google's SDKs know errors in the middle of a stream in no other form.
 
 Lines are consumed as they come, so only an unfinished line is ever kept, as the chunks it came in: no byte is scanned
 or copied more than twice, however the stream is cut.
@@ -32,9 +33,13 @@ class SSEDecoder:
     The events before such a breach are returned, and the next call raises.
     """
 
-    def __init__(self, max_event: int = MAX_EVENT) -> None:
+    def __init__(self, max_event: int = MAX_EVENT, *, bare: bool = False) -> None:
+        """``bare``: lines from one that begins with a brace to the next blank one are the data of an event."""
         self._breach: FormatError | None = None
         self._max_event = max_event
+        self._bare = bare
+        self._inside = False
+        """A bare object has begun."""
         self._line: list[bytes] = []
         self._size = 0
         self._event: str | None = None
@@ -119,6 +124,11 @@ class SSEDecoder:
                 self._data.clear()
                 self._data_size = 0
             self._event = None
+            self._inside = False
+        elif self._inside or (self._bare and line.startswith(b"{")):
+            self._inside = True
+            self._data.append(line)
+            self._data_size += len(line)
         elif line.startswith(b"event:"):
             self._event = _decode(line[7:] if line.startswith(b"event: ") else line[6:])
         elif line == b"data":

@@ -92,3 +92,12 @@ def test_a_long_stream_of_small_events_is_no_large_event() -> None:
 def test_bytes_that_are_not_utf8_are_refused() -> None:
     with pytest.raises(FormatError, match="UTF-8"):
         decoded(b"data: \xff\n\n")
+
+
+@pytest.mark.parametrize("cut", range(0, 60, 3))
+def test_a_bare_object_between_events_is_one_where_it_is_wanted(cut: int) -> None:
+    stream = b'data: 1\n\n{\n  "error": {}\n}\n\ndata: 2\n\n{"error":1}'
+    decoder = SSEDecoder(bare=True)
+    events = decoder.feed(stream[:cut]) + decoder.feed(stream[cut:]) + decoder.close()
+    assert [event.data for event in events] == ["1", '{\n  "error": {}\n}', "2", '{"error":1}']
+    assert [event.data for event in decoded(stream)] == ["1", "2"]

@@ -40,7 +40,7 @@ class GeminiStreamParser(FrameParser[SSEEvent | bytes]):
             start = self._head.lstrip()
             if not start:
                 return []
-            self._framing = JSONArrayDecoder() if start[:1] in {b"[", b"{"} else SSEDecoder()
+            self._framing = JSONArrayDecoder() if start[:1] in {b"[", b"{"} else SSEDecoder(bare=True)
             data, self._head = self._head, b""
         return self._framing.feed(data)
 
