@@ -13,10 +13,12 @@ from translators import hub
 from translators.errors import FormatError
 from translators.fold import unfold
 from translators.format import Format, StreamParser
-from translators.listener import Listener
+from translators.listener import MAX_JOINED, Listener
 
 MAX_WHOLE = 64 * 1024 * 1024
 """Bytes of a whole answer."""
+MAX_TOLD = 8 * 1024
+"""Bytes of events that may reach a client as one: a client that reads by lines bounds how long one may be."""
 
 type Kind = Literal["unknown", "events", "array", "whole"]
 """How an answer comes: server-sent events, a growing JSON array, or one body."""
@@ -25,12 +27,12 @@ type Kind = Literal["unknown", "events", "array", "whole"]
 class Answer:
     """The bytes of one upstream answer → events, whether it is a stream or whole.
 
-    ``aside``: nobody needs the single text deltas, so that a :class:`Listener` may join them.
+    Text deltas that come in one piece are joined. ``aside``: nobody else sees them, so that they may become large.
     """
 
     def __init__(self, wire_format: Format, *, aside: bool = False) -> None:
         self._format = wire_format
-        self._aside = aside
+        self._max_joined = MAX_JOINED if aside else MAX_TOLD
         self._parser: StreamParser | None = None
         self._pieces: list[bytes] = []
         self._size = 0
@@ -54,8 +56,8 @@ class Answer:
         if self.kind in ("unknown", "whole"):
             return []
         self._parser = self._format.stream_parser()
-        if self._aside and self.kind == "events":
-            self._parser = Listener(self._parser)
+        if self.kind == "events":
+            self._parser = Listener(self._parser, self._max_joined)
         data = b"".join(self._pieces)
         self._pieces.clear()
         return self._read(self._parser, data)

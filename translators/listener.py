@@ -1,4 +1,4 @@
-"""Reads along with a passthrough stream at a fraction of what parsing costs, and learns the same.
+"""Reads an answer stream at a fraction of what parsing costs, and learns the same.
 
 Nearly all bytes of a stream are events that say a little more of one text, and differ in that text alone. So the first
 such event that the parser understands is kept as a :class:`_Shape`: its bytes, with holes for the text and for the few
@@ -7,7 +7,8 @@ byte are joined: the last of them, with all their texts in its hole, goes to the
 no shape, for whatever reason (another order, white space, a broken string), goes to the parser as it came.
 
 After each ``feed`` the parser has seen every event, so usage, stop, failure and the outline of the parts are exactly
-those of a parser that got the stream itself; only the cuts between text deltas differ.
+those of a parser that got the stream itself; only the cuts between text deltas differ. Nothing waits for what has not
+come: texts are joined that one ``feed`` has brought, and no others.
 """
 
 import re
@@ -23,7 +24,7 @@ from translators.format import StreamParser
 MAX_KEPT = 4096
 """Bytes of an unfinished event that may wait for its end; a longer one goes to the parser in pieces."""
 MAX_JOINED = 1 << 20
-"""Bytes of text in one joined event."""
+"""Bytes of events that are joined into one, where nobody else sees it."""
 _FUTILE = 32
 """How many more shapes may be learned than events were joined: a stream in which no event is like another costs more."""
 
@@ -73,8 +74,9 @@ class _Shape:
 
 
 class Listener:
-    def __init__(self, parser: StreamParser) -> None:
+    def __init__(self, parser: StreamParser, max_joined: int = MAX_JOINED) -> None:
         self._parser = parser
+        self._max_joined = max_joined
         self._shape: _Shape | None = None
         self._kept = b""
         self._inside = False
@@ -153,7 +155,7 @@ class Listener:
         first = start = at
         begin = end = 0
         pieces: list[bytes] = []
-        while at - first < MAX_JOINED and (fits := shape.fit(data, at)):
+        while at - first < self._max_joined and (fits := shape.fit(data, at)):
             start, (begin, end, at) = at, fits
             pieces.append(data[begin:end])
         if not pieces:

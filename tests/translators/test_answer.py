@@ -3,7 +3,7 @@
 import pytest
 
 from tests import hub_cases as cases
-from translators import FORMATS
+from translators import FORMATS, hub
 from translators.answer import Answer
 from translators.fold import unfold
 
@@ -53,3 +53,27 @@ def test_what_came_before_a_broken_element_of_an_array_counts() -> None:
 def test_an_empty_answer_is_cut() -> None:
     (event,) = Answer(CHAT).close()
     assert "empty answer" in str(event)
+
+
+def _told(chunk: bytes) -> list[str]:
+    answer = Answer(CHAT)
+    events = [event for piece in chunk.split(b"|") for event in answer.feed(piece, "text/event-stream")]
+    deltas = [event.delta for event in events if isinstance(event, hub.PartDelta)]
+    return [delta.text for delta in deltas if isinstance(delta, hub.TextDelta)]
+
+
+def _word(text: str) -> bytes:
+    return b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % text.encode()
+
+
+def test_texts_that_come_together_are_told_together_and_those_that_come_apart_apart() -> None:
+    assert _told(b"".join(map(_word, "abcd")) + b"|" + _word("e") + b"|" + _word("f") + _word("g")) == [
+        *("a", "b", "cd"),  # the first begins the text, the second is what the others are compared with
+        *("e", "fg"),
+    ]
+
+
+def test_what_is_told_together_stays_short_enough_for_clients_that_read_by_lines() -> None:
+    told = _told(_word("word " * 200) * 200)
+    assert max(map(len, told)) <= 10_000
+    assert "".join(told) == "word " * 40_000
