@@ -17,7 +17,7 @@ from translators.listener import MAX_JOINED, Listener
 
 MAX_WHOLE = 64 * 1024 * 1024
 """Bytes of a whole answer."""
-MAX_TOLD = 8 * 1024
+MAX_TOLD = 24 * 1024
 """Bytes of events that may reach a client as one: a client that reads by lines bounds how long one may be."""
 
 type Kind = Literal["unknown", "events", "array", "whole"]

@@ -20,8 +20,8 @@ DEPTH: Final = 254
 
 _DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG_RUN: Final = b"0" * 19
-_LONG_INTEGER: Final = re.compile(rb"(?<![^\s:,\[-])[0-9]{19}")
-"""Not behind a letter or a quote, as in an id."""
+_BEFORE_NUMBER: Final = b" \t\n\r\x0b\x0c:,[-"
+"""Not a letter or a quote, as in an id."""
 _NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}]', re.DOTALL)
 
 
@@ -57,8 +57,13 @@ def write(value: JSON) -> bytes:
 
 
 def _has_long_integer(raw: bytes) -> bool:
-    # The first search is quick and nearly always enough.
-    return _LONG_RUN in raw.translate(_DIGITS_TO_ZERO) and _LONG_INTEGER.search(raw) is not None
+    zeros = raw.translate(_DIGITS_TO_ZERO)
+    place = zeros.find(_LONG_RUN)
+    while place >= 0:
+        if place == 0 or raw[place - 1] in _BEFORE_NUMBER:
+            return True
+        place = zeros.find(_LONG_RUN, place + len(_LONG_RUN))
+    return False
 
 
 def _check_depth(raw: bytes, what: str, status_hint: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests import hub_cases as cases
 from translators import FORMATS, hub
-from translators.answer import Answer
+from translators.answer import MAX_TOLD, Answer
 from translators.fold import unfold
 
 CHAT = FORMATS["openai-chat"]
@@ -75,5 +75,5 @@ def test_texts_that_come_together_are_told_together_and_those_that_come_apart_ap
 
 def test_what_is_told_together_stays_short_enough_for_clients_that_read_by_lines() -> None:
     told = _told(_word("word " * 200) * 200)
-    assert max(map(len, told)) <= 10_000
+    assert max(map(len, told)) <= MAX_TOLD
     assert "".join(told) == "word " * 40_000
