@@ -7,12 +7,12 @@ Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
 
 import re
 import ssl
-from asyncio.sslproto import SSLProtocol
+from asyncio import sslproto
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import aiohttp
 import certifi
@@ -26,8 +26,10 @@ from omniroute_addon.engine.tunnel import OutboundError
 
 type FaultKind = Literal["dns", "connect", "tls", "timeout-connect", "timeout-idle", "cut", "proxy", "proxy-silent"]
 
-_TLS_BUFFER = 16 * 1024
-"""Bytes that asyncio sets aside for each TLS connection; its own 256 KiB would be most of what a held stream takes."""
+_RECORD = 16 * 1024
+"""Bytes of the largest piece that TLS deciphers at once."""
+_RECEIVED = 64 * 1024
+"""Bytes that are taken from a TLS connection's socket at once."""
 _PRINTABLE = re.compile(r"[!-~]*")
 
 
@@ -106,7 +108,7 @@ class Upstreams:
     def __init__(self) -> None:
         self._context = ssl.create_default_context()
         self._context.load_verify_locations(certifi.where())
-        SSLProtocol.max_size = _TLS_BUFFER
+        sslproto.SSLProtocol = _Tls  # type: ignore[misc]
         self._pools = Pools(self._context)
 
     async def open(self, call: Dial, *, connect: float, idle: float) -> Answer:
@@ -147,6 +149,24 @@ class Upstreams:
 
     async def aclose(self) -> None:
         await self._pools.aclose()
+
+
+class _Tls(sslproto.SSLProtocol):
+    """asyncio's, with one buffer for all connections, since what is received into it leaves it at once.
+
+    asyncio sets 256 KiB aside for each, which would be most of what a held stream takes.
+    """
+
+    _shared: ClassVar = memoryview(bytearray(_RECEIVED))
+
+    def __init__(self, *args: object, **more: object) -> None:
+        vars(self)["max_size"] = 0
+        super().__init__(*args, **more)  # type: ignore[arg-type]  # as they come
+        vars(self)["max_size"] = _RECORD
+        self._ssl_buffer_view = self._shared
+
+    def get_buffer(self, n: int) -> memoryview:
+        return self._shared
 
 
 @lru_cache(64)

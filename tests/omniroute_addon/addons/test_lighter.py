@@ -1,7 +1,12 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 from mitmproxy import http
+from mitmproxy.certs import CertStore
+from mitmproxy.net import tls
+from OpenSSL import SSL, crypto
 
 from omniroute_addon.addons import lighter
 
@@ -12,7 +17,14 @@ ASKED = ["host", "HOST", b"host", "set-cookie", "Set-Cookie", "x-\udcfcber", "x"
 @pytest.fixture
 def mitmproxys(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Installs the lighter parts for one test; before that they are mitmproxy's own."""
-    for kind, names in ((http.Headers, ("get_all", "get", "__contains__")), (http.MessageData, ("__post_init__",))):
+    changed: tuple[tuple[object, tuple[str, ...]], ...] = (
+        (http.Headers, ("get_all", "get", "__contains__")),
+        (http.MessageData, ("__post_init__",)),
+        (tls, ("_create_ssl_context",)),
+        (crypto.X509, ("from_cryptography",)),
+        (crypto.PKey, ("from_cryptography_key",)),
+    )
+    for kind, names in changed:
         for name in names:
             monkeypatch.setattr(kind, name, getattr(kind, name))
     return lighter.install
@@ -50,3 +62,40 @@ def test_the_lighter_check_of_messages_still_finds_wrong_types(field: str, mitmp
     http.ResponseData(**good)
     with pytest.raises(TypeError):
         http.ResponseData(**good | {field: object()})
+
+
+def _context(least: tls.Version) -> SSL.Context:
+    return tls.create_client_proxy_context(
+        method=tls.Method.TLS_SERVER_METHOD,
+        min_version=least,
+        max_version=tls.Version.UNBOUNDED,
+        cipher_list=None,
+        ecdh_curve=None,
+        chain_file=None,
+        alpn_select_callback=None,
+        request_client_cert=False,
+        extra_chain_certs=(),
+        dhparams=None,  # type: ignore[arg-type]  # there need not be any
+    )
+
+
+def test_a_silent_connection_keeps_no_buffers(mitmproxys: Callable[[], None]) -> None:
+    mitmproxys()
+    assert _context(tls.Version.TLS1_2).set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+
+
+def test_a_host_is_shown_with_the_same_certificate_and_key_every_time(
+    mitmproxys: Callable[[], None], tmp_path: Path
+) -> None:
+    mitmproxys()
+    store = CertStore.from_store(tmp_path, "mitmproxy", 2048)
+    one, other = (store.get_cert(name, [x509.DNSName(name)]) for name in ("one.example", "other.example"))
+    for entry in (one, other, one, other):
+        shown = SSL.Connection(_context(tls.Version.TLS1_2), None)
+        shown.use_certificate(entry.cert.to_cryptography())
+        shown.use_privatekey(entry.privatekey)
+        certificate = shown.get_certificate(as_cryptography=True)
+        assert certificate == entry.cert.to_cryptography()
+    assert crypto.X509.from_cryptography(one.cert.to_cryptography()) is crypto.X509.from_cryptography(
+        one.cert.to_cryptography()
+    )

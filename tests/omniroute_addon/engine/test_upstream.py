@@ -6,6 +6,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from omniroute_addon.engine.call import Dial
 from omniroute_addon.engine.upstream import Answer, UpstreamError, Upstreams
 from tests.omniroute_addon import loopback
 from tests.omniroute_addon.loopback import HOLD, Provider, run, within
+from tests.servers import certificates
 
 
 @asynccontextmanager
@@ -253,6 +255,35 @@ def test_a_name_that_does_not_exist_is_a_dns_error() -> None:
             with pytest.raises(UpstreamError) as caught:
                 await upstreams.open(post("http://no-such-host.invalid/"), connect=20, idle=20)
         assert caught.value.kind == "dns"
+
+    run(main)
+
+
+def test_answers_over_tls_that_come_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All connections receive into one buffer."""
+    authority = certificates.authority(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    size = 400_000
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        word = head.split(b" ", 2)[1][1:]
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + word * (size // len(word)))
+        await writer.drain()
+        writer.close()
+
+    async def main() -> None:
+        async with pool() as upstreams:
+            server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=authority.server)
+            async with server:
+                url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+                words = [f"{number:04}" for number in range(20)]
+                answers = await asyncio.gather(
+                    *(upstreams.open(post(url + word, body=b""), connect=20, idle=20) for word in words)
+                )
+                bodies = await asyncio.gather(*map(read, answers))
+                assert [len(body) for body in bodies] == [size] * len(words)
+                assert all(body == word.encode() * (size // 4) for word, body in zip(words, bodies, strict=True))
 
     run(main)
 
