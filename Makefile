@@ -1,4 +1,4 @@
-# make setup | demo | test | bench | lint | schema. Every target makes .venv first when it is missing or out of date.
+# make setup | demo | test | bench | profile | lint | schema. Every target makes .venv first when it is missing or out of date.
 
 SHELL := /bin/sh
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 WORKERS ?= auto
 
-.PHONY: setup demo test lint bench schema clean
+.PHONY: setup demo test lint bench profile schema clean
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -34,6 +34,9 @@ test: lint
 
 bench: $(STAMP)
 	@$(BIN)/python -m tests.benchmarks
+
+profile: $(STAMP)
+	@$(BIN)/python -m tests.benchmarks --profile
 
 schema: $(STAMP)
 	@$(BIN)/omniroute check --schema > config/.schema && mv config/.schema config/omniroute.schema.json

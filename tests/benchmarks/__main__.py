@@ -1,4 +1,7 @@
-"""``make bench``: our proxy against stock mitmdump, the translators and the planner alone; a table, or ``--json``."""
+"""``make bench``: our proxy against stock mitmdump, the translators and the planner alone; a table, or ``--json``.
+
+``--profile`` names the first costs of each load instead (needs py-spy and the right to watch another process).
+"""
 
 import platform
 import sys
@@ -10,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import burst, planner, proxies, translators
+from tests.benchmarks import burst, planner, profiles, proxies, translators
 from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
-from tests.benchmarks.report import write
+from tests.benchmarks.report import write, write_profiles
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, SUBJECTS, TRANSLATED
 from tests.benchmarks.translators import EVENTS_TARGET, LISTENER_TARGET, REQUEST_TARGET, Figures
 
@@ -31,6 +34,7 @@ def main(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Where the time goes, load by load.")] = False,
 ) -> None:
     """Measure on loopback; takes about ten minutes with three rounds, and writes docs/performance.md."""
     with _progress.status("starting") as status:
@@ -38,6 +42,9 @@ def main(
         def tell(what: str) -> None:
             status.update(what)
 
+        if profile:
+            write_profiles(profiles.measure(tell))
+            return
         rows = proxies.measure(rounds, tell) + burst.measure(rounds, tell) if only in (None, "proxies") else []
         figures = translators.measure(tell) if only in (None, "translators") else None
         tell("the planner")

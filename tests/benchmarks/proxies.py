@@ -102,7 +102,7 @@ def _starts(rows: Rows, home: Path, served: subjects.Provider) -> None:
 def _loads(rows: Rows, subject: Subject) -> None:
     name = subject.name
     for clients in (1, 16):
-        delays = _run(subject.job("delay", clients, chunks=12, pause=PAUSE)).samples
+        delays = run(subject.job("delay", clients, chunks=12, pause=PAUSE)).samples
         rows.add(f"delay of a chunk, c={clients}, median", "ms", name, median(delays))
         rows.add(f"delay of a chunk, c={clients}, p99", "ms", name, quantiles(delays, n=100)[98])
     for clients in (1, 16, 64):
@@ -112,19 +112,19 @@ def _loads(rows: Rows, subject: Subject) -> None:
         _requests(rows, subject, "requests/s, HTTP/2, 16 streams", "CPU per request, HTTP/2", 16, http2=True)
     _requests(rows, subject, "new connections/s, c=4", "CPU per new connection", 4, fresh=True)
     with _cpu(subject.process) as used:
-        streamed = _run(subject.job("chunks", 16, seconds=1.5, chunks=250))
+        streamed = run(subject.job("chunks", 16, seconds=1.5, chunks=250))
     rows.add("chunks/s, c=16, full speed", "1/s", name, streamed.chunks / streamed.seconds)
     if subject.process is not None:
         rows.add("CPU per 1000 chunks, c=16", "ms", name, used[0] * 1e6 / (streamed.chunks + 16 * 250))
-    kept = _run(subject.job("first-token", 1, calls=40)).samples
+    kept = run(subject.job("first-token", 1, calls=40)).samples
     rows.add("first token, kept connection", "ms", name, median(kept))
-    fresh = _run(subject.job("first-token", 1, calls=12, fresh=True)).samples
+    fresh = run(subject.job("first-token", 1, calls=12, fresh=True)).samples
     rows.add("first token, new connection", "ms", name, median(fresh))
 
 
 def _requests(rows: Rows, subject: Subject, rate: str, cost: str, clients: int, **more: float) -> None:
     with _cpu(subject.process) as used:
-        asked = _run(subject.job("requests", clients, seconds=1.5, **more))
+        asked = run(subject.job("requests", clients, seconds=1.5, **more))
     rows.add(rate, "1/s", subject.name, asked.calls / asked.seconds)
     if subject.process is not None:
         # The warm-up calls are in the time, so they are in the count.
@@ -133,14 +133,14 @@ def _requests(rows: Rows, subject: Subject, rate: str, cost: str, clients: int, 
 
 def _held(rows: Rows, subject: Subject) -> None:
     """A thousand streams at a time, a chunk a second in each; all have begun after four seconds."""
-    said = _run(subject.job("held", HELD, chunks=8, pause=1000, ramp=4.0, slack=120))
+    said = run(subject.job("held", HELD, chunks=8, pause=1000, ramp=4.0, slack=120))
     rows.add(f"{HELD} held streams, survived", "of them", subject.name, said.calls)
     if said.samples:
         rows.add(f"{HELD} held streams, delay of a chunk, median", "ms", subject.name, median(said.samples))
         rows.add(f"{HELD} held streams, delay of a chunk, p99", "ms", subject.name, quantiles(said.samples, n=100)[98])
 
 
-def _run(job: Job) -> Result:
+def run(job: Job) -> Result:
     limit = job.seconds + job.ramp + 2 * job.calls * job.chunks * job.pause / 1000 + SLACK + job.slack
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.load"],

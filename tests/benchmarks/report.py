@@ -1,4 +1,4 @@
-"""The figures of a run as a table in ``docs/performance.md``, line by line against the targets."""
+"""The figures of a run in ``docs/performance.md``: a table, line by line against the targets, and the profiles."""
 
 import os
 import platform
@@ -7,11 +7,13 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.burst import ADDED, LATER
+from tests.benchmarks.profiles import FIRST, Profile
 from tests.benchmarks.proxies import HELD, Row
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, TRANSLATED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
-_BEGIN, _END = "<!-- written by make bench -->\n", "<!-- end -->\n"
+_END = "<!-- end -->\n"
+_TABLE, _PROFILES = "<!-- written by make bench -->\n", "<!-- written by make profile -->\n"
 
 _HEAD = """\
 {machine}; the machine's load at the end of the run was {load}.
@@ -47,10 +49,24 @@ _BY_MEASURE = {target.measure: target for target in TARGETS}
 
 
 def write(rows: list[Row]) -> None:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    table = _HEAD.format(machine=machine, load=f"{os.getloadavg()[0]:.1f}") + "".join(_lines(rows))
-    before, _, rest = PAGE.read_text().partition(_BEGIN)
-    PAGE.write_text(before + _BEGIN + table + _END + rest.partition(_END)[2])
+    _replace(_TABLE, _HEAD.format(machine=_machine(), load=f"{os.getloadavg()[0]:.1f}") + "".join(_lines(rows)))
+
+
+def write_profiles(profiles: list[Profile]) -> None:
+    head = f"{_machine()}. Shares of the time of the thread that does the work; the first {FIRST} of each load.\n\n"
+    lines = [
+        f"- **{one.scenario}**: {', '.join(f'`{name}` {share:.1%}' for name, share in one.costs)}\n" for one in profiles
+    ]
+    _replace(_PROFILES, head + "".join(lines))
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _replace(begin: str, text: str) -> None:
+    before, _, rest = PAGE.read_text().partition(begin)
+    PAGE.write_text(before + begin + text + _END + rest.partition(_END)[2])
 
 
 def _lines(rows: list[Row]) -> list[str]:

@@ -153,9 +153,15 @@ def all_of(served: Provider, floor: Process, own: Process) -> list[Subject]:
     return [
         Subject(DIRECT, None, "localhost", served.port, served.authority, "bench-model"),
         Subject(STOCK, floor, "localhost", served.port, floor.trust, "bench-model"),
-        Subject(PASSTHROUGH, own, "api.anthropic.com", 443, own.trust, "same-model"),
-        Subject(TRANSLATED, own, "api.anthropic.com", 443, own.trust, "other-model"),
+        ours_by(PASSTHROUGH, own),
+        ours_by(TRANSLATED, own),
     ]
+
+
+def ours_by(name: str, own: Process) -> Subject:
+    """Our process by one of its two routes."""
+    model = {PASSTHROUGH: "same-model", TRANSLATED: "other-model"}[name]
+    return Subject(name, own, "api.anthropic.com", 443, own.trust, model)
 
 
 @contextlib.contextmanager
