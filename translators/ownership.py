@@ -33,12 +33,16 @@ def admitted(request: hub.Request, reader: Reader, upstream: str, losses: list[h
             messages.append(message)
             continue
         parts = tuple(_part(part, reader, upstream) for part in message.parts)
+        if all(kept is part for kept, part in zip(parts, message.parts, strict=True)):
+            messages.append(message)
+            continue
         for place, (part, kept) in enumerate(zip(message.parts, parts, strict=True)):
             if _marks(part) != _marks(kept):
                 path = f"messages[{number}].parts[{place}].signature"
                 losses.append(hub.Loss(path, "another provider's, to whom alone it means something"))
         messages.append(replace(message, parts=parts))
-    return replace(request, messages=tuple(messages))
+    changed = any(kept is not message for kept, message in zip(messages, request.messages, strict=True))
+    return replace(request, messages=tuple(messages)) if changed else request
 
 
 def _part(part: hub.Part, reader: Reader, upstream: str) -> hub.Part:

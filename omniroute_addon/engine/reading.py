@@ -55,7 +55,7 @@ class Reading:
         Raises UpstreamError.
         """
         outcome = await self._held(operation)
-        return replace(outcome, failure=self.discreet(outcome.failure))
+        return outcome if outcome.failure is None else replace(outcome, failure=self.discreet(outcome.failure))
 
     def discreet(self, failure: hub.Failure | None) -> hub.Failure | None:
         """What the provider says of a failure, without the credentials that it repeats."""

@@ -50,8 +50,9 @@ class Candidate:
 
     def timeouts(self, general: Timeouts) -> Timeouts:
         """How long to wait for it: as its combo says, else its provider, else as in general."""
-        found = general if self.provider is None else replace(general, **self.provider.timeouts)
-        return found if self.place is None else replace(found, **self.place.timeouts)
+        own = {} if self.provider is None else self.provider.timeouts
+        place = {} if self.place is None else self.place.timeouts
+        return replace(general, **{**own, **place}) if own or place else general
 
     def way(self, url: str, ways: Ways) -> Outbound | None:
         """The outbound proxy on the way to ``url``, its address."""
