@@ -154,19 +154,18 @@ class Upstreams:
 class _Tls(sslproto.SSLProtocol):
     """asyncio's, with one buffer for all connections, since what is received into it leaves it at once.
 
-    asyncio sets 256 KiB aside for each, which would be most of what a held stream takes.
+    asyncio sets 256 KiB aside for each, which would be most of what a held stream takes. Should another Python name its
+    buffer otherwise, each connection has one of ``_RECORD`` bytes.
     """
 
-    _shared: ClassVar = memoryview(bytearray(_RECEIVED))
+    _shared: ClassVar = bytearray(_RECEIVED)
+    _view: ClassVar = memoryview(_shared)
 
     def __init__(self, *args: object, **more: object) -> None:
         vars(self)["max_size"] = 0
         super().__init__(*args, **more)  # type: ignore[arg-type]  # as they come
         vars(self)["max_size"] = _RECORD
-        self._ssl_buffer_view = self._shared
-
-    def get_buffer(self, n: int) -> memoryview:
-        return self._shared
+        self._ssl_buffer, self._ssl_buffer_view = self._shared, self._view
 
 
 @lru_cache(64)
