@@ -6,6 +6,10 @@ from cryptography import x509
 from mitmproxy import http
 from mitmproxy.certs import CertStore
 from mitmproxy.net import tls
+from mitmproxy.options import Options
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.test import tflow
 from OpenSSL import SSL, crypto
 
 from omniroute_addon.addons import lighter
@@ -20,6 +24,7 @@ def mitmproxys(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     changed: tuple[tuple[object, tuple[str, ...]], ...] = (
         (http.Headers, ("get_all", "get", "__contains__")),
         (http.MessageData, ("__post_init__",)),
+        (layer.Layer, ("__init__",)),
         (tls, ("_create_ssl_context",)),
         (crypto.X509, ("from_cryptography",)),
         (crypto.PKey, ("from_cryptography_key",)),
@@ -99,3 +104,29 @@ def test_a_host_is_shown_with_the_same_certificate_and_key_every_time(
     assert crypto.X509.from_cryptography(one.cert.to_cryptography()) is crypto.X509.from_cryptography(
         one.cert.to_cryptography()
     )
+
+
+class _Opening(layer.Layer):
+    """Waits for a connection at its first event, and writes down the others."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.seen: list[bytes] = []
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.Start):
+            yield commands.OpenConnection(self.context.server)
+        elif isinstance(event, events.DataReceived):
+            self.seen.append(event.data)
+
+
+def test_events_that_wait_for_a_connection_keep_their_order(mitmproxys: Callable[[], None]) -> None:
+    mitmproxys()
+    waiting = _Opening(Context(tflow.tclient_conn(), Options()))
+    (opening,) = waiting.handle_event(events.Start())
+    assert isinstance(opening, commands.OpenConnection)
+    for data in (b"one", b"two", b"three"):
+        assert not list(waiting.handle_event(events.DataReceived(waiting.context.client, data)))
+    assert waiting.seen == []
+    assert not list(waiting.handle_event(events.OpenConnectionCompleted(opening, None)))
+    assert waiting.seen == [b"one", b"two", b"three"]
