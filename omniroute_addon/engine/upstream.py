@@ -5,6 +5,7 @@ name them, see ``config.ways``), no decompression. The httpx API over it cost a 
 Foreign exceptions are mapped here, once, to :class:`UpstreamError`.
 """
 
+import asyncio
 import re
 import ssl
 from asyncio import sslproto
@@ -154,18 +155,18 @@ class Upstreams:
 class _Tls(sslproto.SSLProtocol):
     """asyncio's, with one buffer for all connections, since what is received into it leaves it at once.
 
-    asyncio sets 256 KiB aside for each, which would be most of what a held stream takes. Should another Python name its
-    buffer otherwise, each connection has one of ``_RECORD`` bytes.
+    asyncio sets 256 KiB aside for each, which would be most of what a held stream takes. A loop that receives while others
+    are received (Windows' proactor), or a Python that names its buffer otherwise, has one of ``_RECORD`` bytes for each.
     """
 
     _shared: ClassVar = bytearray(_RECEIVED)
     _view: ClassVar = memoryview(_shared)
 
-    def __init__(self, *args: object, **more: object) -> None:
-        vars(self)["max_size"] = 0
-        super().__init__(*args, **more)  # type: ignore[arg-type]  # as they come
+    def __init__(self, loop: asyncio.AbstractEventLoop, *args: object, **more: object) -> None:
         vars(self)["max_size"] = _RECORD
-        self._ssl_buffer, self._ssl_buffer_view = self._shared, self._view
+        super().__init__(loop, *args, **more)  # type: ignore[arg-type]  # as they come
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            self._ssl_buffer, self._ssl_buffer_view = self._shared, self._view
 
 
 @lru_cache(64)

@@ -36,15 +36,21 @@ class Flooding:
     def __init__(self) -> None:
         self.sent = 0
         self._moved = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
         self.port = 0
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncGenerator[None]:
         async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
-            yield
+            try:
+                yield
+            finally:
+                if self._writer is not None and not self._writer.is_closing():
+                    self._writer.transport.abort()  # else a failure would wait for the end of its stream
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         await reader.readexactly(int(head.partition(b"content-length:")[2].split()[0]))
         writer.write(HEAD)
