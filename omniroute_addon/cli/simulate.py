@@ -78,26 +78,15 @@ def simulate(
 def _facts(
     chosen: "Selection", changes: "Sequence[Change]", moves: "Sequence[Move]", *, calls: bool
 ) -> dict[str, object]:
+    from omniroute_addon.engine import simulation
+
     found: dict[str, object] = {
         "since": chosen.since,
         "until": chosen.until,
-        "total": _total(changes),
+        "total": simulation.total(changes),
         "moves": list(_moves(moves)),
     }
     return {**found, "calls": list(_calls(changes))} if calls else found
-
-
-def _total(changes: "Sequence[Change]") -> dict[str, int | float]:
-    return {
-        "calls": len(changes),
-        "moved": sum(one.moved for one in changes),
-        "unanswered_before": sum(not one.answered_before for one in changes),
-        "unanswered_after": sum(not one.answered for one in changes),
-        "cost_before": sum(one.cost_before or 0 for one in changes) / 1e6,
-        "cost_after": sum(one.cost_after or 0 for one in changes) / 1e6,
-        "unknown_before": sum(one.cost_before is None for one in changes),
-        "unknown_after": sum(one.cost_after is None for one in changes),
-    }
 
 
 def _moves(moves: "Iterable[Move]") -> Iterable[Mapping[str, object]]:
@@ -130,7 +119,9 @@ def _csv(rows: Iterable[Mapping[str, object]]) -> bytes:
 
 
 def _show(chosen: "Selection", changes: "Sequence[Change]", moves: "Sequence[Move]", *, calls: bool) -> None:
-    whole = _total(changes)
+    from omniroute_addon.engine import simulation
+
+    whole = simulation.total(changes)
     console.say(f"{_count(whole['calls'], 'call')} since {plots.clock(chosen.since)}, {whole['moved']:,} move", "bold")
     if calls:
         for one in changes:

@@ -1,7 +1,5 @@
 """``omniroute usage`` and ``costs``: tokens and money of the calls in the ledger, in groups."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,20 +131,9 @@ def _report(asked: _Asked) -> None:
         span = {"since": chosen.since, "until": chosen.until, "by": asked.by}
         console.as_json({**span, "rows": rows, "total": reports.plain(whole, ())})
     elif asked.csv:
-        console.write(_csv(lines, asked.by))
+        console.write(reports.as_csv(lines, asked.by))
     else:
         _show(asked, chosen, lines, whole, days)
-
-
-def _csv(lines: "Sequence[Line]", by: tuple[str, ...]) -> bytes:
-    from omniroute_addon.ledger import reports
-
-    text = io.StringIO()
-    names = list(reports.plain(reports.Line(("",) * len(by)), by))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(reports.plain(line, by) for line in lines)
-    return text.getvalue().encode()
 
 
 def _show(asked: _Asked, chosen: "Selection", lines: "Sequence[Line]", whole: "Line", days: "Sequence[Line]") -> None:

@@ -11,7 +11,7 @@ The same calls and rules give the same result.
 
 import heapq
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -218,3 +218,17 @@ def moves(changes: Iterable[Change]) -> list[Move]:
         for (before, after), group in groups.items()
     ]
     return sorted(found, key=lambda move: (-move.calls, move.before, move.after))
+
+
+def total(changes: Sequence[Change]) -> dict[str, int | float]:
+    """All of it, for scripts; money in dollars."""
+    return {
+        "calls": len(changes),
+        "moved": sum(one.moved for one in changes),
+        "unanswered_before": sum(not one.answered_before for one in changes),
+        "unanswered_after": sum(not one.answered for one in changes),
+        "cost_before": sum(one.cost_before or 0 for one in changes) / 1e6,
+        "cost_after": sum(one.cost_after or 0 for one in changes) / 1e6,
+        "unknown_before": sum(one.cost_before is None for one in changes),
+        "unknown_after": sum(one.cost_after is None for one in changes),
+    }

@@ -1,11 +1,13 @@
 """What the ledger knows, summed up for people and scripts. Reads only, while a proxy runs or when none does."""
 
 import contextlib
+import csv
+import io
 import re
 import sqlite3
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -231,6 +233,20 @@ def plain(line: Line, by: Sequence[str]) -> dict[str, object]:
     del numbers["group"]
     cost, worth = numbers.pop("micro"), numbers.pop("worth")
     return {**dict(zip(by, line.group, strict=True)), **numbers, "cost": cost / 1e6, "worth": worth / 1e6}
+
+
+def as_csv(lines: Iterable[Line], by: Sequence[str]) -> bytes:
+    """Lines for spreadsheets. A name that a spreadsheet would take for a formula is told to be text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(plain(Line(("",) * len(by)), by)), lineterminator="\n")
+    writer.writeheader()
+    for line in lines:
+        group = tuple(f"'{name}" if len(name) > 1 and name[0] in _FORMULA else name for name in line.group)
+        writer.writerow(plain(replace(line, group=group), by))
+    return text.getvalue().encode()
+
+
+_FORMULA = "=+-@\t\r"
 
 
 def _where(chosen: Selection) -> tuple[str, list[float | str]]:

@@ -51,6 +51,11 @@ def share(part: float | None) -> str:
     return NONE if part is None else f"{part * 100:.0f}{_SPACE}%"
 
 
+def apart(text: str) -> str:
+    """A figure within a sentence, whichever way that runs: isolated, from left to right."""
+    return f"\N{LEFT-TO-RIGHT ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def clock(when: float | None) -> str:
     return NONE if when is None else f"{datetime.fromtimestamp(when):%H:%M:%S}"  # noqa: DTZ006 -- local
 
