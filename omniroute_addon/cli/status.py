@@ -159,7 +159,7 @@ def _windows(state: object, now: float) -> list[dict[str, object]]:
             "window": one.window,
             "share": one.share,
             "limit": one.limit,
-            "resets": one.believed_until if one.period is not None else one.resets,
+            "resets": one.full,
             "source": one.source,
             "seen": one.seen,
             "heeded": one.gates,

@@ -117,16 +117,26 @@ class Engine:
         return self.snapshot if target is None else forced(self.snapshot, target)
 
     def exchange(
-        self, call: Call, plan: Plan, observer: Observer, ask: Ask | None = None, target: str | None = None
+        self,
+        call: Call,
+        plan: Plan,
+        observer: Observer,
+        ask: Ask | None = None,
+        target: str | None = None,
+        *,
+        rules: Snapshot | None = None,
+        standing: Standing | None = None,
     ) -> Exchange:
-        """A new exchange; the relay runs it when its flow arrives. ``target`` as the plan was made with."""
+        """A new exchange; the relay runs it when its flow arrives. ``target`` as the plan was made with; ``rules`` and
+        ``standing`` are the engine's own unless given.
+        """
         assert self._upstreams is not None, "start() comes first"
         return Exchange(
             call,
             plan,
-            self.snapshot,
+            rules or self.snapshot,
             upstreams=self._upstreams,
-            standing=self.standing,
+            standing=standing or self.standing,
             memory=self._memory,
             observer=self._observers(call, observer),
             ask=ask,

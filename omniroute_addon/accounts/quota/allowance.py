@@ -83,6 +83,11 @@ class Allowance:
         return self.seen + (GONE_UNDATED if self.share <= 0 else LEFT_UNDATED)
 
     @property
+    def full(self) -> float | None:
+        """When it is full again, if nothing is used; None when nobody knows."""
+        return self.resets if self.period is None else self.believed_until
+
+    @property
     def back(self) -> float:
         """When something is left again, if nothing is now."""
         if self.period is not None and self.limit:

@@ -19,8 +19,7 @@ from omniroute_addon.engine import simulation
 from omniroute_addon.ledger import budgets
 from omniroute_addon.ledger.history import Call, history
 from omniroute_addon.ledger.reports import Books, Selection
-from omniroute_addon.routing.forced import forced
-from omniroute_addon.web.replays import known
+from omniroute_addon.routing.forced import forced, unknown
 from omniroute_addon.web.resource import Answer, Page, RefusedError, Resource
 from omniroute_addon.web.site import Site
 from omniroute_addon.web.spans import SpanAsked
@@ -76,8 +75,8 @@ class Elsewhere(Answer):
 async def elsewhere(site: Site, asked: ElsewhereAsked) -> Elsewhere:
     """What the calls of a time would have cost by today's rules, or at one target; no call is made."""
     chosen = asked.chosen()
-    if asked.to and not known(asked.to, site.snapshot):
-        raise RefusedError(404, f"{asked.to!r} is no target: say prefix/model, a combo or origin")
+    if asked.to and (words := unknown(asked.to, site.snapshot)) is not None:
+        raise RefusedError(404, words)
     rules = simulation.with_keys(forced(site.snapshot, asked.to) if asked.to else site.snapshot)
     if _one_at_a_time.locked():
         raise RefusedError(409, "another simulation runs; ask again when it has ended")
