@@ -95,6 +95,14 @@ class BoundedMemory:
         self._items: OrderedDict[str, Kept] = OrderedDict()
         self._bytes = 0
 
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept, roughly."""
+        return self._bytes
+
     def get(self, key: str) -> Kept | None:
         value = self._items.get(key)
         if value is not None:

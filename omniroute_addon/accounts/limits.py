@@ -143,9 +143,30 @@ class Pace:
             case _:
                 pass
 
+    def held(self, now: float) -> float:
+        """Seconds until a pause that was ordered ends."""
+        return max(self._paused - now, 0.0)
+
+    def allowed(self, now: float) -> tuple[int, float] | None:
+        """Requests that the provider still allows, and for how many seconds that holds; None when it does not say."""
+        return None if self._left is None or self._left[1] <= now else (self._left[0], self._left[1] - now)
+
     def forget(self) -> None:
         """What was learned, not what is under way."""
         self._left, self._paused, self._cautious = None, 0.0, False
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """A line where something goes on, for people. Times are in seconds from now."""
+
+    key: str
+    open: int
+    waiting: int
+    paused: float
+    left: int | None
+    """Requests that the provider still allows, for ``left_for`` seconds."""
+    left_for: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +320,17 @@ class Limits:
     def names(self) -> list[str]:
         """Of the lanes that somebody has used."""
         return list(self._lanes)
+
+    def busy(self) -> list[Busy]:
+        """Where calls are under way or wait, or the provider has said how many it still takes."""
+        now = self._now()
+        found: list[Busy] = []
+        for key, lane in self._lanes.items():
+            pace, paused = lane.pace, lane.pace.held(now)
+            left, seconds = pace.allowed(now) or (None, None)
+            if pace.open or lane.waiting or paused or left is not None:
+                found.append(Busy(key, pace.open, lane.waiting, paused, left, seconds))
+        return found
 
     def learned(self, key: str, headers: Mapping[str, str], wall: float) -> None:
         """An answer has come; ``headers`` by their names in lower case, ``wall`` in Unix seconds."""

@@ -116,6 +116,15 @@ class Engine:
     def _rules(self, target: str | None) -> Snapshot:
         return self.snapshot if target is None else forced(self.snapshot, target)
 
+    def caches(self) -> dict[str, object]:
+        """What is kept in memory, and how often it was of use: answers, signatures of reasoning, sessions."""
+        return {
+            **self._sharing.figures(),
+            "signatures": len(self._memory),
+            "signature_bytes": self._memory.size,
+            "sessions": self.standing.sessions,
+        }
+
     def exchange(
         self,
         call: Call,

@@ -66,6 +66,14 @@ class MemoryFile:
             self._fd = None
         self._cipher = None
 
+    def __len__(self) -> int:
+        return len(self._memory)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is known, roughly."""
+        return self._memory.size
+
     def get(self, key: str) -> Kept | None:
         self._settle()
         return self._memory.get(key)

@@ -245,7 +245,11 @@ class Sharing:
         return "" if found is None else found.base_url or ""
 
     def _tell(self) -> None:
-        """The figures, for ``omniroute status``; those of calls are of this process."""
+        """For ``omniroute status``."""
+        self._ledger.put_state(STATE, self.figures())
+
+    def figures(self) -> dict[str, object]:
+        """How often an answer was given again, by this process, and what is kept."""
         answers = self._answers
         figures: dict[str, object] = {
             **self._figures,
@@ -255,4 +259,4 @@ class Sharing:
         }
         if self._similar is not None and self._similar.on:
             figures["semantic"] = dict(self._similar.figures)
-        self._ledger.put_state(STATE, figures)
+        return figures

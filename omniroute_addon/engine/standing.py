@@ -235,6 +235,11 @@ class Standing:
             sessions = self._snapshot().governance.sessions
             self._sessions.bind(plan.session, provider.id, account.name, sessions, self._now())
 
+    @property
+    def sessions(self) -> int:
+        """How many stay with an account."""
+        return len(self._sessions)
+
     # ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def use(self, before: Snapshot, after: Snapshot) -> None:

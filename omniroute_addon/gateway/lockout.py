@@ -75,6 +75,10 @@ class Lockouts:
         if self._sources.pop(_whole(source), None) is not None:
             self.changes += 1
 
+    def locked(self, now: float) -> list[tuple[str, float]]:
+        """Addresses that are let in no more, and until when."""
+        return [(place, known.until) for place, known in self._sources.items() if known.locked(now)]
+
     def lift(self, source: str | None = None) -> list[str]:
         """Forget what is held against an address, or against all (None); which were locked out or on their way there."""
         place = None if source is None else _whole(source)

@@ -21,7 +21,7 @@ from omniroute_addon.ledger.ledger import spending
 from omniroute_addon.ledger.record import REPLAYED
 from omniroute_addon.ledger.schema import readable
 
-_NO_FAILURES = "('running', 'interrupted', 'cancelled', 'overtaken', 'embedding')"
+NO_FAILURES = "('running', 'interrupted', 'cancelled', 'overtaken', 'embedding')"
 """Outcomes of attempts without a used answer that are nobody's fault."""
 
 GROUPS: Mapping[str, str] = {
@@ -36,7 +36,7 @@ GROUPS: Mapping[str, str] = {
     "asked": "coalesce(asked, 'unknown')",
     "outcome": (
         "CASE WHEN outcome LIKE 'resumed%' THEN 'resumed' WHEN used THEN 'used' "
-        f"WHEN outcome IN {_NO_FAILURES} THEN outcome ELSE 'failed' END"
+        f"WHEN outcome IN {NO_FAILURES} THEN outcome ELSE 'failed' END"
     ),
     "day": "strftime('%Y-%m-%d', started, 'unixepoch', 'localtime')",
     "hour": "strftime('%Y-%m-%d %H:00', started, 'unixepoch', 'localtime')",
@@ -85,7 +85,7 @@ class Selection:
 
 
 _SUMS = f"""count(DISTINCT exchange), count(*),
-sum(NOT coalesce(used, 0) AND outcome NOT IN {_NO_FAILURES}), sum(coalesce(input, 0)),
+sum(NOT coalesce(used, 0) AND outcome NOT IN {NO_FAILURES}), sum(coalesce(input, 0)),
 sum(coalesce(output, 0)), sum(coalesce(cache_read, 0)), sum(coalesce(cache_write, 0)), sum(coalesce(reasoning, 0)),
 sum(coalesce(micro, 0)), sum(coalesce(worth, 0)), sum(coalesce(cost_estimated, 0) AND coalesce(micro, 0) > 0),
 sum((coalesce(used, 0) OR outcome = 'embedding') AND micro IS NULL)"""

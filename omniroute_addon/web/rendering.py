@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import orjson
 from tornado.template import Loader
 
 from omniroute_addon.web import figures
@@ -27,6 +28,11 @@ def url(path: str = "", /, **query: object) -> str:
 
 def api(path: str, /, **query: object) -> str:
     return f"{ROOT}/api/{quote(path)}{_query(query)}"
+
+
+def in_json(value: object) -> str:
+    """For the ``data-body`` of a button."""
+    return orjson.dumps(value).decode()
 
 
 def _query(query: dict[str, object]) -> str:

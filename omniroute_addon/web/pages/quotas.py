@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 
-import orjson
 from pydantic import Field
 
 from omniroute_addon.accounts.quota import Allowance
@@ -13,6 +12,7 @@ from omniroute_addon.engine import trial
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.web import figures
 from omniroute_addon.web.conversation import of_answer
+from omniroute_addon.web.rendering import in_json
 from omniroute_addon.web.replays import Heard
 from omniroute_addon.web.resource import Answer, Asked, Page, RefusedError, Resource
 from omniroute_addon.web.site import Site
@@ -264,11 +264,6 @@ def _said(heard: Heard) -> str | None:
         return None
     texts = [piece.text for turn in talk.turns for piece in turn.pieces if piece.kind in ("text", "error")]
     return " ".join(texts)[:LONGEST] or None
-
-
-def in_json(value: object) -> str:
-    """For what a button sends."""
-    return orjson.dumps(value).decode()
 
 
 RESOURCES = (

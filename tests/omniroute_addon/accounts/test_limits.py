@@ -471,3 +471,17 @@ def test_memory_is_bounded_and_calls_under_way_are_kept() -> None:
     for number in range(MAX_LANES):
         limits.lane(str(number))
     assert limits.lane("busy").pace.open == 1
+
+
+def test_people_see_where_something_goes_on() -> None:
+    now = 0.0
+    limits = Limits(lambda: now)
+    for name in ("quiet", "busy", "paused", "told"):
+        limits.lane(name)
+    limits.lane("busy").pace.start("call", FREE, 0.0)
+    limits.lane("paused").pace.pause(30.0)
+    limits.lane("told").pace.learn(7, 20.0)
+    found = [(one.key, one.open, one.waiting, one.paused, one.left, one.left_for) for one in limits.busy()]
+    assert found == [("busy", 1, 0, 0, None, None), ("paused", 0, 0, 30, None, None), ("told", 0, 0, 0, 7, 20)]
+    now = 31.0
+    assert [one.key for one in limits.busy()] == ["busy"]

@@ -193,3 +193,11 @@ def test_what_changes_is_counted() -> None:
     seen.append(lockouts.changes)
     lockouts.good("a")
     assert (seen, lockouts.changes) == ([0, 1, 2], 2)
+
+
+def test_who_is_locked_out_is_told_until_when() -> None:
+    lockouts = Lockouts()
+    _wrong(lockouts, TRIES)
+    _wrong(lockouts, 1, source="b")
+    assert lockouts.locked(10) == [("a", TRIES - 1 + LASTS)]
+    assert lockouts.locked(10 + LASTS) == []

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from omniroute_addon.ledger.journal import Journal
-from omniroute_addon.ledger.reports import GROUPS, NoLedgerError, Selection, books, instant, plain, select, total
+from omniroute_addon.ledger.reports import (
+    GROUPS,
+    Line,
+    NoLedgerError,
+    Selection,
+    as_csv,
+    books,
+    instant,
+    plain,
+    select,
+    total,
+)
 from omniroute_addon.ledger.store import connect, journal_root, write
 
 NOW = datetime(2026, 6, 10, 12).timestamp()  # noqa: DTZ001 -- local, as people ask
@@ -179,3 +190,9 @@ def test_a_hedge_is_no_failure_and_the_call_is_of_the_target_that_answered(tmp_p
         assert (line.attempts, line.failed, line.micro) == (2, 0, 10)
         assert [one["target"] for one in found.latest(1)] == ["one/m"]
         assert [line.group for line in found.sums(ALL, ["outcome"])] == [("overtaken",), ("used",)]
+
+
+def test_a_name_that_a_spreadsheet_takes_for_a_formula_is_text() -> None:
+    lines = [Line((name, "x"), calls=1) for name in ("=1+1", "@sum", "-2", "-", "glm,main", "plain")]
+    rows = as_csv(lines, ("model", "key")).decode().splitlines()
+    assert [row.partition(",x,")[0] for row in rows[1:]] == ["'=1+1", "'@sum", "'-2", "-", '"glm,main"', "plain"]
