@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import burst, planner, profiles, proxies, translators
+from tests.benchmarks import burst, pages, planner, profiles, proxies, translators
+from tests.benchmarks.pages import PAINT_TARGET, PageFigure
 from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
 from tests.benchmarks.report import write, write_profiles
@@ -30,7 +31,7 @@ _progress = Console(stderr=True)
 def main(
     *,
     only: Annotated[
-        Literal["proxies", "translators", "planner"] | None, typer.Option(help="One of the three parts.")
+        Literal["proxies", "translators", "planner", "pages"] | None, typer.Option(help="One of the four parts.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
@@ -49,12 +50,14 @@ def main(
         figures = translators.measure(tell) if only in (None, "translators") else None
         tell("the planner")
         plans = planner.measure() if only in (None, "planner") else []
+        painted = pages.measure(tell) if only in (None, "pages") else []
     if json:
         document = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
             "proxies": [asdict(row) | {"median": row.median} for row in rows],
             "translators": asdict(figures) if figures else None,
             "planner": [asdict(figure) for figure in plans],
+            "pages": [asdict(figure) for figure in painted],
         }
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         return
@@ -65,6 +68,18 @@ def main(
         _show_translators(figures)
     if plans:
         _show_plans(plans)
+    if painted:
+        _show_pages(painted)
+
+
+def _show_pages(figures: list[PageFigure]) -> None:
+    table = Table("page", title=f"pages with {pages.CALLS:,} calls in the ledger, medians", title_justify="left")
+    table.add_column("server, ms", justify="right")
+    table.add_column(f"first paint, ms (at most {PAINT_TARGET:.0f})", justify="right")
+    for one in figures:
+        style = "green" if one.paint <= PAINT_TARGET else "red"
+        table.add_row(one.path, f"{one.server:.0f}", f"[{style}]{one.paint:.0f}[/]")
+    _out.print(table)
 
 
 def _show_proxies(rows: list[Row]) -> None:
