@@ -31,6 +31,11 @@ def private_dir(path: Path) -> Path:
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace ``path`` in one step, so that a reader sees the old content or the new one."""
     private_dir(path.parent)
+    replace_file(path, content, mode)
+
+
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """As ``write_private``, in a directory that is not ours."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
