@@ -61,6 +61,8 @@ class OmniRoute:
         self.captured: Captured | None = None
         """Captured calls, for commands and pages; known when the engine is."""
         self.addons: list[object] = []
+        self.renewed: list[Callable[[Snapshot], None]] = []
+        """Who is told of new rules once they hold."""
         if snapshot is not None:
             self._begin(snapshot)
 
@@ -128,32 +130,38 @@ class OmniRoute:
             audit("reset", "command line", what=", ".join(done))
 
     async def _reload(self) -> None:
-        assert self._reloader is not None
-        assert self.engine is not None
         while True:
             await asyncio.sleep(POLL)
             self._reset()
-            try:
-                found = self._reloader.check()
-            except Exception:
-                logger.exception("the rule file could not be read; the rules stay as they were")
-                continue
-            match found:
-                case None:
-                    continue
-                case ConfigError() as error:
-                    logger.error("the rules stay as they were, the changed file has errors:\n%s", error)
-                    audit("rules refused", "rule file", errors=str(error))
-                case snapshot:
-                    self.engine.use(snapshot)
-                    self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
-                    assert self._log is not None
-                    self._log.use(snapshot.logs)
-                    logger.log(ALERT, "new rules from %s", snapshot.source)
-                    audit("new rules", "rule file", rules=str(snapshot.source))
-                    missing = self.engine.uncovered
-                    if missing:
-                        logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))
+            self.look()
+
+    def look(self) -> None:
+        """Use the rule file when it has changed."""
+        assert self._reloader is not None
+        assert self.engine is not None
+        try:
+            found = self._reloader.check()
+        except Exception:
+            logger.exception("the rule file could not be read; the rules stay as they were")
+            return
+        match found:
+            case None:
+                return
+            case ConfigError() as error:
+                logger.error("the rules stay as they were, the changed file has errors:\n%s", error)
+                audit("rules refused", "rule file", errors=str(error))
+            case snapshot:
+                self.engine.use(snapshot)
+                self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
+                assert self._log is not None
+                self._log.use(snapshot.logs)
+                logger.log(ALERT, "new rules from %s", snapshot.source)
+                audit("new rules", "rule file", rules=str(snapshot.source))
+                missing = self.engine.uncovered
+                if missing:
+                    logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))
+                for tell in self.renewed:
+                    tell(snapshot)
 
 
 def _warm() -> None:

@@ -33,7 +33,8 @@ def mount(app: Application, omniroute: OmniRoute) -> Site:
     """The engine must be there."""
     assert omniroute.engine is not None
     assert omniroute.intercept is not None
-    site = Site(omniroute.engine, omniroute.inspect, omniroute.intercept)
+    site = Site(omniroute.engine, omniroute.inspect, omniroute.intercept, omniroute.look)
+    omniroute.renewed.append(site.changes.renewed)
     app.add_handlers(r".*", addresses(site, pages.resources()))
     return site
 

@@ -14,6 +14,7 @@ from omniroute_addon.engine.engine import Engine
 from omniroute_addon.ledger import reports
 from omniroute_addon.ledger.ledger import path_of
 from omniroute_addon.web import secrets
+from omniroute_addon.web.changes import Changes
 from omniroute_addon.web.feed import Feed
 from omniroute_addon.web.replays import Replays
 
@@ -24,9 +25,15 @@ READERS = 2
 class Site:
     """One per proxy. Everything but ``ledger`` belongs to the event loop."""
 
-    def __init__(self, engine: Engine, inspect: Inspect, intercept: Intercept) -> None:
+    def __init__(
+        self, engine: Engine, inspect: Inspect, intercept: Intercept, look: Callable[[], None] = lambda: None
+    ) -> None:
+        """``look``: use the rule file when it has changed."""
         self.engine = engine
         self.inspect = inspect
+        self.intercept = intercept
+        self.look = look
+        self.changes = Changes(engine.snapshot)
         self.replays = Replays(engine, inspect, intercept)
         self.feed = Feed()
         engine.watchers.append(self.feed)
