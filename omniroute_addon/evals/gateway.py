@@ -52,17 +52,21 @@ class Gateway:
         except httpx.HTTPError as error:
             said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             return Answer(seconds=time.monotonic() - began, error=said)
-        took = time.monotonic() - began
-        try:
-            answer: JSON = orjson.loads(response.content)
-        except ValueError:
-            return Answer(status=response.status_code, seconds=took, error=f"status {response.status_code}, no JSON")
-        if response.status_code != 200:
-            return Answer(status=response.status_code, seconds=took, error=_error(response.status_code, answer))
-        text = _text(answer)
-        if text is None:
-            return Answer(status=200, seconds=took, error="an answer without text")
-        return Answer(text, 200, took)
+        return answered(response.status_code, response.content, time.monotonic() - began)
+
+
+def answered(status: int, content: bytes, took: float) -> Answer:
+    """What a whole answer says."""
+    try:
+        answer: JSON = orjson.loads(content)
+    except ValueError:
+        return Answer(status=status, seconds=took, error=f"status {status}, no JSON")
+    if status != 200:
+        return Answer(status=status, seconds=took, error=_error(status, answer))
+    text = _text(answer)
+    if text is None:
+        return Answer(status=200, seconds=took, error="an answer without text")
+    return Answer(text, 200, took)
 
 
 def _text(answer: JSON) -> str | None:

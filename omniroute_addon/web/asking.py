@@ -1,6 +1,7 @@
 """A question from a page as a flow of the gateway, so that it is asked, shown and recorded like any call."""
 
 import time
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import orjson
@@ -20,14 +21,19 @@ MAX_TOKENS = 1024
 def chat(form: Form, model: str, text: str, system: str = "") -> http.HTTPFlow:
     """One turn of somebody who speaks ``form``."""
     path, body = _request(form, model, text, system)
+    return question(path, body, {"user-agent": "omniroute-page"})
+
+
+def question(path: str, body: Mapping[str, object], headers: Mapping[str, str]) -> http.HTTPFlow:
+    """A request to the gateway that nobody has sent yet."""
     request = http.Request.make("POST", f"http://{GATEWAY_HOST}{path}", orjson.dumps(body))
     request.headers["content-type"] = "application/json"
-    request.headers["user-agent"] = "omniroute-page"
-    now = time.time()
+    for name, value in headers.items():
+        request.headers[name] = value
     client = Client(
         peername=("127.0.0.1", 0),
         sockname=("127.0.0.1", 0),
-        timestamp_start=now,
+        timestamp_start=time.time(),
         proxy_mode=ProxyMode.parse(f"reverse:http://{GATEWAY_HOST}@0"),
     )
     flow = http.HTTPFlow(client, Server(address=(GATEWAY_HOST, 80)))

@@ -37,9 +37,16 @@ def bars(
     return _drawn(pygal.StackedBar if stacked else pygal.Bar, label, names, series, words)
 
 
-def lines(label: str, names: Sequence[str], series: Series, words: Words = figures.short) -> str:
-    """A line for each series over ``names``."""
-    return _drawn(pygal.Line, label, names, series, words)
+def lines(
+    label: str,
+    names: Sequence[str],
+    series: Series,
+    words: Words = figures.short,
+    *,
+    span: tuple[float, float] | None = None,
+) -> str:
+    """A line for each series over ``names``; ``span`` is what the axis shows, else as much as there is."""
+    return _drawn(pygal.Line, label, names, series, words, span=span)
 
 
 def legend(series: Series) -> list[tuple[str, str]]:
@@ -47,8 +54,17 @@ def legend(series: Series) -> list[tuple[str, str]]:
     return [(f"color-{number % COLOURS}", name) for number, name in enumerate(series)]
 
 
-def _drawn(kind: type[pygal.Line | pygal.Bar], label: str, names: Sequence[str], series: Series, words: Words) -> str:
+def _drawn(
+    kind: type[pygal.Line | pygal.Bar],
+    label: str,
+    names: Sequence[str],
+    series: Series,
+    words: Words,
+    *,
+    span: tuple[float, float] | None = None,
+) -> str:
     config = Config(
+        range=span,
         width=WIDTH,
         height=HEIGHT,
         margin=8,

@@ -15,6 +15,7 @@ from omniroute_addon.ledger import reports
 from omniroute_addon.ledger.ledger import path_of
 from omniroute_addon.web import secrets
 from omniroute_addon.web.changes import Changes
+from omniroute_addon.web.exams import Exams
 from omniroute_addon.web.feed import Feed
 from omniroute_addon.web.replays import Replays
 
@@ -34,6 +35,7 @@ class Site:
         self.intercept = intercept
         self.look = look
         self.changes = Changes(engine.snapshot)
+        self.exams = Exams(engine, inspect, intercept, lambda: self.ledger_path)
         self.replays = Replays(engine, inspect, intercept)
         self.feed = Feed()
         engine.watchers.append(self.feed)

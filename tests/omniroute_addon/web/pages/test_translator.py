@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.omniroute_addon.web.conftest import Visit
+from tests.servers.answers import Answer
 from tests.servers.provider import Provider
 from tests.servers.steps import Gate, Say, says
 from tests.web.conftest import Open, Opened
@@ -88,14 +89,17 @@ def test_a_chat_goes_through_the_engine_and_into_the_ledger(
 
 def test_a_chat_can_be_stopped(opened: Opened, second: Provider, visit: Visit) -> None:
     gate = Gate()
-    second.script(gate)
+    second.script(Say(Answer(pieces=("Never",)), gates={0: gate}))
     page = visit(opened, "translator")
     page.fill("#chat [name=model]", "local/m")
     page.fill("#chat [name=text]", "Hello?")
     page.click("#chat button.primary")
+    gate.wait_reached()
     page.click("#stop")
     page.wait_for_selector("#answers .assistant")
-    assert page.is_hidden("#stop")
+    assert "Never" not in page.inner_text("#answers")
+    expect(page.locator("#stop")).to_be_hidden()
+    gate.open()
 
 
 def test_a_bench_asks_every_call_of_every_target(
