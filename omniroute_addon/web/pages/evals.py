@@ -23,7 +23,7 @@ SERIES = 8
 
 
 class EvalsAsked(Asked):
-    suite: str | None = Field(default=None, max_length=200, description="Only its scorecards, by the id in its file")
+    suite: str = Field(default="", max_length=200, description="Only its scorecards, by the id in its file")
 
 
 class SuiteShown(Answer):
@@ -107,7 +107,7 @@ class Scorecard(Answer):
 
 async def evals(site: Site, asked: EvalsAsked) -> Evals:
     """Suites, runs and scorecards over time."""
-    found = await asyncio.to_thread(_cards, asked.suite, None)
+    found = await asyncio.to_thread(_cards, asked.suite or None, None)
     return Evals(
         suites=await asyncio.to_thread(lambda: tuple(_suite(name) for name in available(data_dir()))),
         targets=choices(site.snapshot),

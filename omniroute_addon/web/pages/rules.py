@@ -203,7 +203,7 @@ async def explain(site: Site, body: ExplainBody) -> Explained:
                 note=row.note,
                 why=row.why,
             )
-            for row in words.rows(found, ask, now)
+            for row in words.rows(found, ask, now, snapshot.ways)
         ),
         budgets=tuple(f"{one['budget']}: {one['words']}" for one in Past(standing, "").budgets(found, ask, now)),
     )
