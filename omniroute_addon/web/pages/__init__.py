@@ -6,7 +6,19 @@ A module has ``RESOURCES``, and ``SOCKETS`` (path after ``/omniroute/`` → hand
 from types import ModuleType
 
 from omniroute_addon.web.handlers import Socket
-from omniroute_addon.web.pages import call, elsewhere, evals, health, live, logs, quotas, replay, rules, translator, usage
+from omniroute_addon.web.pages import (
+    call,
+    elsewhere,
+    evals,
+    health,
+    live,
+    logs,
+    quotas,
+    replay,
+    rules,
+    translator,
+    usage,
+)
 from omniroute_addon.web.resource import Resource
 
 MODULES: tuple[ModuleType, ...] = (live, call, replay, usage, elsewhere, quotas, health, rules, translator, logs, evals)
