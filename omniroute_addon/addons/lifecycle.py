@@ -16,7 +16,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
 from mitmproxy.utils import asyncio_utils
 
-from omniroute_addon import resets
+from omniroute_addon import heap, resets
 from omniroute_addon.accounts.vault import from_vault
 from omniroute_addon.addons.captured import Captured
 from omniroute_addon.addons.codex_models import CodexModels
@@ -41,6 +41,8 @@ WARM = 1.0
 """Seconds after the start when what later calls may need is imported; calls that come first are served first."""
 SETTLED = 2.0
 """Seconds after which what is there stays: full garbage collections, which stop all streams, look at it no more."""
+TRIM = 30.0
+"""Seconds between two times that unused memory goes back to the system."""
 POLL = 0.25
 """Seconds between two looks at the rule file."""
 
@@ -54,6 +56,7 @@ class OmniRoute:
         self._covered = covered
         self._own = snapshot is not None
         self._watch: asyncio.Task[None] | None = None
+        self._tidy: asyncio.Task[None] | None = None
         self.inspect = Inspect()
         self.intercept: Intercept | None = None
         self.engine: Engine | None = None
@@ -90,10 +93,12 @@ class OmniRoute:
         if self.engine is not None and (name := self.engine.snapshot.ways.environment.own) is not None:
             logger.log(ALERT, "%s leads to OmniRoute itself: calls to providers do not follow it", name)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
+        self._tidy = asyncio_utils.create_task(_trim(), name="omniroute: memory", keep_ref=True)
 
     async def done(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in (self._watch, self._tidy):
+            if task is not None:
+                task.cancel()
         if self.engine is not None:
             await self.engine.stop()
         if self._log is not None:
@@ -162,6 +167,12 @@ class OmniRoute:
                     logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))
                 for tell in self.renewed:
                     tell(snapshot)
+
+
+async def _trim() -> None:
+    while True:
+        await asyncio.sleep(TRIM)
+        await asyncio.to_thread(heap.trim)
 
 
 def _warm() -> None:

@@ -23,10 +23,18 @@ print(resident() - before)
 """
 
 
-def _grown(steady: str) -> int:
+def _grown(steady: str, program: str = PROGRAM) -> int:
     """Kilobytes by which small blocks between large ones let the process grow."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(steady=steady)], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program.format(steady=steady)], capture_output=True, check=True)
     return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_empty_pages_between_others_go_back() -> None:
+    small = "small = [bytes(4000) for _ in range(20_000)]; kept.append(small[::37]); del small; {trim}"
+    program = PROGRAM.replace("print(", small + "\nprint(")
+    held, given_back = (_grown("", program.replace("{trim}", trim)) for trim in ("", "heap.trim()"))
+    assert given_back < held - 40_000
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")

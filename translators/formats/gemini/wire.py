@@ -133,7 +133,7 @@ def target_of(path: str) -> Target | None:
 
 
 def quoted(model: str) -> str:
-    return quote(model, safe="/:@-._~")
+    return quote(model, safe="/:@-._~", errors="replace")
 
 
 def path_of(model: str, operation: str) -> str:

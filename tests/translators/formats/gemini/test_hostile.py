@@ -51,3 +51,8 @@ def test_disown_and_retarget_never_raise(document: dict[str, Any]) -> None:
 
     Gemini().disown(wire)
     Gemini().retarget(wire, "x")
+
+
+def test_a_model_with_half_an_emoji_has_an_address() -> None:
+    asked = hub.Request(model="m\ud83d", messages=(hub.Message("user", (hub.Text("hi"),)),))
+    assert Gemini().render_request(asked, Profile(), []).path.endswith("/m%3F:generateContent")
