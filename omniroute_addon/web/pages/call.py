@@ -156,8 +156,9 @@ async def detail(site: Site, asked: DetailAsked) -> Detail:
     client = next((flow for flow in flows if role(flow) == "exchange"), None)
     tries = {flow.metadata[KEY].get("number"): flow for flow in flows if role(flow) == "attempt"}
     attempts = tuple(_attempt(one) for one in kept.attempts) if kept else ()
-    used = next((one.number for one in reversed(attempts) if one.used), attempts[-1].number if attempts else None)
-    shown = asked.attempt or used
+    # The ledger learns of a call a moment after it has ended; mitmweb has its attempts by then.
+    numbers = [one.number for one in attempts if one.used] or [one.number for one in attempts] or sorted(tries)
+    shown = asked.attempt or (numbers[-1] if numbers else None)
     hide = _hiding(site, flows)
     bodies = _bodies(client, tries.get(shown), hide)
     decided = (kept.decision if kept else None) or (client.metadata[KEY].get("decision") if client else None)
