@@ -333,9 +333,11 @@ def test_it_outlives_the_proxy_and_its_killing_without_any_text_or_secret(
     for secret in (b"canary-of-a-credential", b"capital"):
         assert all(secret not in one.read_bytes() for one in proxy.home.glob("semantic.db*"))
     with to_be_killed(directory, kept) as proxy:
-        asked_again = chat(proxy, f"{FRANCE} please", **headers), chat(proxy, "Who painted this", **headers)
+        # The last of them waits until the answer of the one before it is kept.
+        asked = (f"{FRANCE} please", "Who painted this", "Painted who this")
+        asked_again = [chat(proxy, one, **headers) for one in asked]
         proxy.process.kill()
-    assert asked_again == ("SEMANTIC", None)
+    assert asked_again == ["SEMANTIC", None, "SEMANTIC"]
     with running(directory, kept) as proxy:
         assert chat(proxy, "This painted who", **headers) == "SEMANTIC"
         assert chat(proxy, f"{FRANCE} please", authorization="Bearer somebody-else") is None
