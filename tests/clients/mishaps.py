@@ -93,7 +93,12 @@ def turn_of(request: Received) -> int:
     """By what the tool has heard, not how often: some keep a call that was cut off, with a result that says so."""
     assert request.format is not None
     heard = results(request.format, request.json)
-    return len(COMMANDS) if any(TOKEN in result.text for result in heard) else min(len(heard), STRUCK)
+    return len(COMMANDS) if any(_ran_last(result.text) for result in heard) else min(len(heard), STRUCK)
+
+
+def _ran_last(heard: str) -> bool:
+    """Qwen Code's shell loses what one command in a dozen prints; then the exit code has to do."""
+    return TOKEN in heard or (COMMANDS[-1] in heard and "Exit Code: 0" in heard)
 
 
 def rules(second: Provider, first: str | None, spare: str | None) -> str:
