@@ -297,10 +297,7 @@ def test_cut_at_every_byte_ends_with_an_error_or_whole(client: str, upstream: st
         out = joined.feed(data[:length], "text/event-stream") + joined.close()
         if joined.failure is not None:
             out += joined.fail(joined.failure)
-        if client == upstream and not joined.finished:
-            # What was cut stays cut for the client; the error event after it must be readable all the same.
-            out = out[length:]
-            assert joined.failure is not None
+        assert joined.finished or joined.failure is not None
         events = events_of(FORMATS[client], out)
         assert isinstance(events[-1], hub.Failed if joined.failure else hub.Finished), (length, events[-1])
         if client != upstream:
@@ -326,12 +323,14 @@ def test_end_is_said_once(client: str, upstream: str) -> None:
     content_type=st.sampled_from(["", "text/event-stream", "application/json", "text/html"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_passthrough_is_byte_exact_whatever_comes(name: str, chunks: list[bytes], content_type: str) -> None:
+def test_passthrough_changes_no_byte_whatever_comes(name: str, chunks: list[bytes], content_type: str) -> None:
     joined = bridge(name, name)
     wire = WireRequest(path="/x", body=b"\x00not json")
     assert joined.request(wire, None) == wire
-    assert [joined.feed(chunk, content_type) for chunk in chunks] == chunks
-    assert joined.close() == b""
+    out = b"".join([joined.feed(chunk, content_type) for chunk in chunks]) + joined.close()
+    assert b"".join(chunks).startswith(out)
+    if joined.failure is None or joined.manner != "events":
+        assert out == b"".join(chunks)
 
 
 @every_format

@@ -2,7 +2,8 @@
 
 ``bridge`` decides before anything is parsed. Same format on both sides and a profile that alters nothing is a
 :class:`Passthrough`: the request keeps every byte but the model's, the answer keeps every byte, and a stream parser
-only listens. Everything else is a :class:`Translation`:
+only listens. Its events are handed on whole, so that an error can follow wherever the stream breaks off. Everything
+else is a :class:`Translation`:
 
     request   client.parse_request → model → memory.recall → signatures → tools.lower → upstream.render_request
     answer    upstream parser → signatures → (think_tags) → tools.lift → memory.Keeper → client renderer
@@ -29,6 +30,7 @@ from translators.errors import FormatError, Unsupported
 from translators.fold import Fold
 from translators.format import Format, Profile, StreamRenderer, WireRequest, WireResponse
 from translators.formats import FORMATS
+from translators.framing.whole_events import WholeEvents, readable
 from translators.memory import Keeper, Memory, disprove, maker_of, recall
 from translators.ownership import admitted, signed_event
 from translators.signatures import Reader, Trust, origin_of, unknown
@@ -118,6 +120,11 @@ class Bridge(ABC):
         return False
 
     @property
+    def over(self) -> bool:
+        """The answer has failed, and nothing more that comes of it is for the client."""
+        return self.failure is not None
+
+    @property
     @abstractmethod
     def content_type(self) -> str:
         """Of what ``feed`` and ``close`` return."""
@@ -172,7 +179,11 @@ class Bridge(ABC):
 
 
 class Passthrough(Bridge):
-    """Same bytes in and out; nothing that the listener does, raising included, changes them."""
+    """Same bytes in and out; nothing that the listener does, raising included, changes them.
+
+    But an event of a stream is handed on when it is whole, and one whose data is no JSON, which no client can read, not
+    at all: the stream is over there.
+    """
 
     def __init__(self, wire_format: Format, memory: Memory | None = None, reader: Reader | None = None) -> None:
         super().__init__()
@@ -187,12 +198,18 @@ class Passthrough(Bridge):
         self._deafened = False
         self._closed = False
         self._outline: list[hub.Event] = []
+        self._events = WholeEvents()
+        self._over = False
         self._tail = b""
         self._told = False
 
     @property
     def untouched(self) -> bool:
         return True
+
+    @property
+    def over(self) -> bool:
+        return self._over
 
     @property
     def content_type(self) -> str:
@@ -210,8 +227,10 @@ class Passthrough(Bridge):
         return owned if model is None else self._format.retarget(owned, model)
 
     def feed(self, chunk: bytes, content_type: str = "") -> bytes:
+        if self._over:
+            return b""
         self._content_type = self._content_type or content_type
-        self._tail = chunk[-2:] if len(chunk) > 1 else (self._tail + chunk)[-2:]
+        broken = self._listener.broken is not None
         if not self._deafened:
             try:
                 events = self._listener.feed(chunk, content_type)
@@ -220,7 +239,13 @@ class Passthrough(Bridge):
                 self._deafened = self.meaningful = True
             else:
                 self._hear(events)
-        return chunk
+        out = self._events.feed(chunk) if self.manner == "events" else chunk
+        if self._listener.broken is not None and not broken:
+            good = readable(out) if self.manner == "events" else len(out)
+            self._over = good < len(out)
+            out = out[:good]
+        self._tail = out[-2:] if len(out) > 1 else (self._tail + out)[-2:]
+        return out
 
     @property
     def manner(self) -> Kind:
@@ -233,19 +258,24 @@ class Passthrough(Bridge):
         return self.manner == ("whole" if self.streaming else "events")
 
     def close(self) -> bytes:
-        if self._closed or self._deafened:
+        if self._closed:
             return b""
         self._closed = True
-        try:
-            events = self._listener.close()
-        except Exception:  # noqa: BLE001  as in feed
-            self.meaningful = True
-        else:
-            told = self._told
-            self._hear(events)
-            if self._listener.broken is None:
-                self._told = told or self._listener.kind == "whole"
-        return b""
+        if not self._deafened:
+            try:
+                events = self._listener.close()
+            except Exception:  # noqa: BLE001  as in feed
+                self.meaningful = True
+            else:
+                told = self._told
+                self._hear(events)
+                if self._listener.broken is None:
+                    self._told = told or self._listener.kind == "whole"
+        held = b"" if self._over else self._events.close()
+        if not self.finished and not self._deafened:
+            held = held[: readable(held)]
+        self._tail = (self._tail + held)[-2:]
+        return held
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> WireResponse:
         """The upstream's own answer, as far as it is one of the format."""

@@ -142,7 +142,7 @@ class Reading:
             return
         async for chunk in self._chunks:
             yield self._step(chunk)
-            if self.bridge.failure is not None and not isinstance(self.bridge, Passthrough):
+            if self.bridge.over:
                 return
         yield self.bridge.close()
 

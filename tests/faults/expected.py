@@ -22,6 +22,8 @@ _IN_THE_MIDDLE = (
     "no-finish",
     "half-a-call",
     "bad-json-middle",
+    "bad-json-late",
+    "half-an-event",
     "http10-cut",
     *(f"{encoding}-{how}" for encoding in _ENCODINGS for how in ("breaks", "stops")),
 )

@@ -14,6 +14,8 @@ from tests.servers.steps import Whole
 
 LONG = 20 * 1024 * 1024
 """Bytes of the big event's text."""
+PAUSE = 0.05
+"""Seconds that part what must not come in one piece."""
 THROTTLE, QUOTA = 40, 3600
 """Seconds that the provider names."""
 OVERFLOW = {
@@ -237,13 +239,29 @@ async def _garbage_middle(asked: Asked, _: int) -> None:
     await asked.end()
 
 
-async def _bad_json_middle(asked: Asked, _: int) -> None:
+async def _bad_json_middle(asked: Asked, _: int, pause: float = 0) -> None:
     if not asked.stream:
         await asked.body(asked.whole.replace(b'"', b"'", 7))
         return
     await asked.head()
-    await asked.send(*asked.beginning, b'data: {"type": nonsense\n\n', *asked.events[len(asked.beginning) :])
+    await asked.send(*asked.beginning)
+    await asyncio.sleep(pause)
+    await asked.send(b'data: {"type": nonsense\n\n', *asked.events[len(asked.beginning) :])
     await asked.end()
+
+
+async def _bad_json_late(asked: Asked, _: int) -> None:
+    """The same when the client most probably has the beginning."""
+    await _bad_json_middle(asked, _, PAUSE)
+
+
+async def _half_an_event(asked: Asked, _: int) -> None:
+    """A reset inside of an event, when the client most probably has those before it."""
+    await _half(asked)
+    await asyncio.sleep(PAUSE)
+    event = asked.events[len(asked.beginning)]
+    await asked.send(event[: len(event) * 3 // 4] if asked.stream else asked.whole[-1:])
+    asked.reset()
 
 
 # ── right answers in strange ways ───────────────────────────────────────────────────────────────────────────────────
@@ -279,13 +297,13 @@ async def _big(asked: Asked, _: int) -> None:
 
 
 async def _trickle(asked: Asked, _: int) -> None:
-    """One byte per 50 ms for a while, in the middle of an event; never silent for as long as the limit."""
+    """One byte per pause for a while, in the middle of an event; never silent for as long as the limit."""
     body = b"".join(asked.events) if asked.stream else asked.whole
     start = len(b"".join(asked.beginning)) if asked.stream else len(body) // 2
     await asked.head(200, "length", content_length=str(len(body)))
     await asked.send(body[:start])
     for place in range(start, start + 20):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(PAUSE)
         await asked.send(body[place : place + 1])
     await asked.send(body[start + 20 :])
 
@@ -392,6 +410,8 @@ WIRES: Mapping[str, Wire] = {
     "half-a-call": _half_a_call,
     "garbage-middle": _garbage_middle,
     "bad-json-middle": _bad_json_middle,
+    "bad-json-late": _bad_json_late,
+    "half-an-event": _half_an_event,
     "type-plain": _type_plain,
     "type-missing": _type_missing,
     "type-swapped": _type_swapped,

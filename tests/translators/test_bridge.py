@@ -38,8 +38,49 @@ def test_passthrough_returns_the_very_request() -> None:
 
 
 def test_passthrough_returns_the_very_chunk() -> None:
-    chunk = b"data: {"
+    chunk = b": of whole events\n\n"
     assert bridge(CLAUDE, CLAUDE).feed(chunk, SSE) is chunk
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=repr)
+def test_passthrough_keeps_half_an_event_until_its_end_has_come(end: str) -> None:
+    joined = bridge(CLAUDE, CLAUDE)
+    joined.request(ASKED)
+    data = stream(CLAUDE, unfold(cases.TEXT_ANSWER)).replace(b"\n", end.encode())
+    out = [joined.feed(data[at : at + 1], SSE) for at in range(len(data))]
+    blank = 2 * end.encode()
+    assert b"".join(out) + joined.close() == data
+    assert {piece[-len(blank) :] for piece in out if piece and piece != b"\n"} == {blank}
+
+
+def test_passthrough_ends_before_an_event_that_is_no_json() -> None:
+    joined = bridge(CLAUDE, CLAUDE)
+    joined.request(ASKED)
+    data = stream(CLAUDE, unfold(cases.TEXT_ANSWER))
+    end = data.index(b"event: content_block_stop")
+    assert joined.feed(data[:end], SSE) == data[:end]
+    assert joined.feed(b": a comment\n\ndata: nonsense\n\n" + data[end:] + b"data: {", SSE) == b": a comment\n\n"
+    assert joined.over
+    assert joined.feed(data[end:], SSE) == joined.close() == b""
+    assert joined.failure is not None
+    assert joined.fail(joined.failure).startswith(b"event: error\n")
+
+
+def test_passthrough_hands_on_what_the_client_may_read_although_we_cannot() -> None:
+    joined = bridge(CLAUDE, CLAUDE)
+    joined.request(ASKED)
+    odd = b"data: [1, 2]\n\n"
+    assert joined.feed(odd + odd, SSE) == odd + odd
+    assert joined.failure is not None
+    assert not joined.over
+    assert joined.feed(odd, SSE) == odd
+
+
+@pytest.mark.parametrize("last", [b"data: [DONE]", b"data: [DONE]\n", b'data: {"choices": []}'])
+def test_passthrough_hands_on_a_last_event_without_its_blank_line(last: bytes) -> None:
+    joined = bridge(CHAT, CHAT)
+    joined.request(CHAT_ASKED)
+    assert joined.feed(b": hello\n\n" + last, SSE) + joined.close() == b": hello\n\n" + last
 
 
 def test_passthrough_of_a_whole_answer_learns_at_its_end() -> None:
@@ -76,13 +117,13 @@ def test_passthrough_says_an_error_behind_a_cut_stream_and_only_once() -> None:
     joined = bridge(CLAUDE, CLAUDE)
     joined.request(ASKED)
     data = stream(CLAUDE, unfold(cases.TEXT_ANSWER))
-    joined.feed(data[: data.index(b"event: content_block_stop") + 9], SSE)
+    end = data.index(b"event: content_block_stop")
+    assert joined.feed(data[: end + 50], SSE) == data[:end]
     assert joined.close() == b""
     assert joined.failure is not None
     assert joined.failure.kind == "cut"
     said = joined.fail(joined.failure)
-    assert said.startswith(b"\n\n")
-    assert b"event: error" in said
+    assert said.startswith(b"event: error\n")
     assert joined.fail(joined.failure) == b""
 
 
