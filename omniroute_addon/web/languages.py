@@ -23,8 +23,19 @@ LANGUAGES: Mapping[str, str] = {
     "en": "English",
     "ar": "العربية",
     "de": "Deutsch",
+    "fil": "Filipino",
+    "ms": "Bahasa Melayu",
+    "nl": "Nederlands",
+    "no": "Norsk",
+    "pl": "Polski",
+    "pt": "Português",
+    "ro": "Română",
+    "sk": "Slovenčina",
+    "sv": "Svenska",
 }
 """Each by its own name, in the order of the selector."""
+ALIASES: Mapping[str, str] = {"nb": "no", "nn": "no", "tl": "fil"}
+"""What browsers also call a language."""
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -95,6 +106,7 @@ def _known(name: str) -> str | None:
     lowered = name.lower()
     codes = {code.lower(): code for code in LANGUAGES}
     base = lowered.partition("-")[0]
+    base = ALIASES.get(base, base)
     return codes.get(lowered) or codes.get(base) or next((codes[c] for c in codes if c.partition("-")[0] == base), None)
 
 

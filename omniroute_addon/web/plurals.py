@@ -57,7 +57,7 @@ def _filipino(number: int) -> str:
 
 _RULES: Mapping[Rule, str] = {
     _other: "id ja ko ms th vi zh",
-    _one_with_zero: "fr hi pt",
+    _one_with_zero: "fr hi pt-BR",
     _east_slavic: "ru uk",
     _polish: "pl",
     _slovak: "cs sk",
@@ -72,7 +72,8 @@ _SAMPLES = (0, 1, 2, 3, 5, 11, 21, 100)
 
 def category(code: str, number: int) -> str:
     """``zero``, ``one``, ``two``, ``few``, ``many`` or ``other``."""
-    return _BY_LANGUAGE.get(code.partition("-")[0], _one)(abs(number))
+    rule = _BY_LANGUAGE.get(code) or _BY_LANGUAGE.get(code.partition("-")[0], _one)
+    return rule(abs(number))
 
 
 def categories(code: str) -> frozenset[str]:
