@@ -25,6 +25,8 @@ LANGUAGES: Mapping[str, str] = {
     "de": "Deutsch",
     "es": "Español",
     "fil": "Filipino",
+    "fr": "Français",
+    "it": "Italiano",
     "ms": "Bahasa Melayu",
     "nl": "Nederlands",
     "no": "Norsk",
