@@ -34,8 +34,10 @@ LANGUAGES: Mapping[str, str] = {
     "pt": "Português",
     "pt-BR": "Português (Brasil)",
     "ro": "Română",
+    "ru": "Русский",
     "sk": "Slovenčina",
     "sv": "Svenska",
+    "uk": "Українська",
 }
 """Each by its own name, in the order of the selector."""
 ALIASES: Mapping[str, str] = {"nb": "no", "nn": "no", "tl": "fil"}
