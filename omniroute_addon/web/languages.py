@@ -26,6 +26,7 @@ LANGUAGES: Mapping[str, str] = {
     "es": "Español",
     "fil": "Filipino",
     "fr": "Français",
+    "hi": "हिन्दी",
     "it": "Italiano",
     "ms": "Bahasa Melayu",
     "nl": "Nederlands",
@@ -38,6 +39,7 @@ LANGUAGES: Mapping[str, str] = {
     "sk": "Slovenčina",
     "sv": "Svenska",
     "uk": "Українська",
+    "zh-CN": "简体中文",
 }
 """Each by its own name, in the order of the selector."""
 ALIASES: Mapping[str, str] = {"nb": "no", "nn": "no", "tl": "fil"}
