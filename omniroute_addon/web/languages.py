@@ -38,6 +38,7 @@ LANGUAGES: Mapping[str, str] = {
     "ru": "Русский",
     "sk": "Slovenčina",
     "sv": "Svenska",
+    "th": "ไทย",
     "uk": "Українська",
     "zh-CN": "简体中文",
 }
