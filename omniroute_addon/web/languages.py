@@ -22,12 +22,20 @@ RIGHT_TO_LEFT = frozenset({"ar", "he"})
 LANGUAGES: Mapping[str, str] = {
     "en": "English",
     "ar": "العربية",
+    "bg": "Български",
+    "da": "Dansk",
     "de": "Deutsch",
     "es": "Español",
+    "fi": "Suomi",
     "fil": "Filipino",
     "fr": "Français",
+    "he": "עברית",
     "hi": "हिन्दी",
+    "hu": "Magyar",
+    "id": "Bahasa Indonesia",
     "it": "Italiano",
+    "ja": "日本語",
+    "ko": "한국어",
     "ms": "Bahasa Melayu",
     "nl": "Nederlands",
     "no": "Norsk",
@@ -40,10 +48,11 @@ LANGUAGES: Mapping[str, str] = {
     "sv": "Svenska",
     "th": "ไทย",
     "uk": "Українська",
+    "vi": "Tiếng Việt",
     "zh-CN": "简体中文",
 }
 """Each by its own name, in the order of the selector."""
-ALIASES: Mapping[str, str] = {"nb": "no", "nn": "no", "tl": "fil"}
+ALIASES: Mapping[str, str] = {"in": "id", "iw": "he", "nb": "no", "nn": "no", "tl": "fil"}
 """What browsers also call a language."""
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 

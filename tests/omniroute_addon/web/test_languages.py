@@ -105,11 +105,15 @@ def test_a_number_chooses_the_form() -> None:
         (None, "", "en"),
         (None, "de;q=nonsense,,;q=", "en"),
         ("../../etc/passwd", "*", "en"),
+        (None, "he-IL,en;q=0.5", "he"),
+        (None, "iw", "he"),
+        (None, "in-ID,en;q=0.9", "id"),
+        (None, "ja-JP,ko;q=0.9", "ja"),
     ],
 )
 def test_the_visitor_s_language(cookie: str | None, accept: str, code: str) -> None:
     assert choose(cookie, accept).code == code
 
 
-def test_arabic_runs_from_right_to_left() -> None:
-    assert (language("ar").direction, language("de").direction) == ("rtl", "ltr")
+def test_arabic_and_hebrew_run_from_right_to_left() -> None:
+    assert [code for code in LANGUAGES if language(code).direction == "rtl"] == ["ar", "he"]
