@@ -66,6 +66,11 @@ class Language:
     def direction(self) -> str:
         return "rtl" if self.code in RIGHT_TO_LEFT else "ltr"
 
+    @property
+    def arrow(self) -> str:
+        """Onwards, as this language is read."""
+        return "←" if self.code in RIGHT_TO_LEFT else "→"
+
     def say(self, key: str, /, **values: object) -> str:
         """The text of a key; the key itself when no language has it, so that a page never fails for a word."""
         count = values.get("count")

@@ -73,7 +73,9 @@
     const box = made("div", undefined, `turn ${className}`);
     const said = made("pre", text);
     said.dir = "auto";
-    box.append(made("h3", role), said);
+    const head = made("h3");
+    head.append(made("bdi", role));
+    box.append(head, said);
     answers.append(box);
     return box;
   };
@@ -145,7 +147,9 @@
         const changed = run.changes && run.changes.some((change) => change.kind !== "same");
         const facts = [run.call && run.call.target, tokens(run.call), took(run.call), money(run.call)];
         if (run.changes) facts.push(changed ? matrix.dataset.changed : matrix.dataset.same);
-        cell.append(made("div", facts.filter(Boolean).join(" · "), "dim"));
+        const about = made("div", undefined, "dim");
+        about.append(made("bdi", facts.filter(Boolean).join(" · ")));
+        cell.append(about);
       }
     });
     matrix.replaceChildren(table);

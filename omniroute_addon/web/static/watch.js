@@ -88,10 +88,12 @@
     window.say(text);
   };
 
+  /** What stands in a sentence from right to left runs its own way. */
+  const apart = (text) => (document.documentElement.dir === "rtl" ? `\u2068${text}\u2069` : text);
   const filled = (text, answer) =>
     text.replace(/\{(\w+)\}/g, (_, name) => {
       const value = answer[name];
-      return Array.isArray(value) ? value.join(", ") || "–" : value === null || value === undefined ? "–" : String(value);
+      return apart(Array.isArray(value) ? value.join(", ") || "–" : value === null || value === undefined ? "–" : String(value));
     });
 
   shown.addEventListener("click", async (event) => {

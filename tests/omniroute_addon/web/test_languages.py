@@ -117,3 +117,4 @@ def test_the_visitor_s_language(cookie: str | None, accept: str, code: str) -> N
 
 def test_arabic_and_hebrew_run_from_right_to_left() -> None:
     assert [code for code in LANGUAGES if language(code).direction == "rtl"] == ["ar", "he"]
+    assert (language("he").arrow, language("fi").arrow) == ("←", "→")

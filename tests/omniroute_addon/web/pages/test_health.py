@@ -123,6 +123,13 @@ def test_a_lockout_is_lifted_by_its_button(used: Opened, visit: Visit, api: Api)
     assert found(used, api)["lockouts"] == []
 
 
+def test_what_a_button_has_done_keeps_its_own_direction_from_right_to_left(used: Opened, visit: Visit) -> None:
+    page = visit(used, "health", language="he")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#lockouts li", has_text="127.0.0.1").locator("button").click()
+    page.wait_for_selector("#done:has-text('\\2068 127.0.0.1\\2069')")
+
+
 def test_a_proxy_that_is_gone_is_said_to_be(used: Opened, visit: Visit) -> None:
     page = visit(used, "health")
     page.route("**/omniroute/health", lambda route: route.fulfill(status=200, body="<p>something else</p>"))

@@ -139,6 +139,21 @@ def test_axe_finds_nothing_serious(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("language", ["ar", "he"])
+def test_a_figure_stays_in_one_piece_beside_its_label_from_right_to_left(
+    used: Opened, visit: Visit, language: str
+) -> None:
+    page = visit(used, language=language, viewport={"width": 390, "height": 844})
+    pieces = """[...document.querySelectorAll("#calls td[data-label]:not(.none)")].map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return [cell.textContent, range.getClientRects().length];
+    })"""
+    found = page.evaluate(pieces)
+    assert len(found) > 10
+    assert [text for text, count in found if count != 1] == []
+
+
 def test_ten_thousand_calls_are_read_page_by_page(open_up: Open, tmp_path: Path, visit: Visit, api: Api) -> None:
     opened = open_up(many(tmp_path) + "routes: []\n")
     page = visit(opened)

@@ -117,6 +117,11 @@ def test_errors_stand_at_their_lines_and_the_old_rules_hold(opened: Opened, visi
     assert turn(opened, api, ["routes", 0], on=False).status_code == 409
 
 
+def test_the_way_of_a_route_points_as_the_language_is_read(opened: Opened, visit: Visit) -> None:
+    ways = [visit(opened, "rules", language=code).inner_text("section:has(#routes) ol") for code in ("en", "he")]
+    assert [("→" in way, "←" in way) for way in ways] == [(True, False), (False, True)]
+
+
 def test_a_described_call_is_explained(opened: Opened, visit: Visit) -> None:
     page = visit(opened, "rules")
     page.fill("[name=model]", f"claude-opus-{SCRIPT}")
