@@ -1,7 +1,8 @@
 """The data dir: where configuration, the local CA and the record of the running proxy live.
 
 ``$OMNIROUTE_HOME``, else ``$XDG_CONFIG_HOME/omniroute``, else ``~/.omniroute``. Directories are made 0700, files with
-secrets 0600; :func:`write_private` is the one way such a file is written, whole or not at all.
+secrets 0600; :func:`write_private` is the one way such a file is written, whole or not at all (:func:`create_private`: only
+where there is none).
 """
 
 import os
@@ -32,6 +33,20 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Replace ``path`` in one step, so that a reader sees the old content or the new one."""
     private_dir(path.parent)
     replace_file(path, content, mode)
+
+
+def create_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Make ``path``, whole or not at all. Raises FileExistsError when it is there; then it stays as it is."""
+    private_dir(path.parent)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.chmod(mode)
+        path.hardlink_to(temporary)  # unlike a rename, it never replaces anything
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:

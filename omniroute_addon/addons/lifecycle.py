@@ -27,6 +27,7 @@ from omniroute_addon.addons.inspect import Inspect
 from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.addons.turnstile import Turnstile
 from omniroute_addon.config import ConfigError, Reloader, Snapshot, load
+from omniroute_addon.config.paths import CONFIG_NAME
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.request_log import keys_of
 from omniroute_addon.home import data_dir
@@ -111,7 +112,9 @@ class OmniRoute:
         )
         self._log.open()
         audit("started", pid=os.getpid(), rules=str(snapshot.source or "none"))
-        self._reloader = Reloader(snapshot.source, secrets=from_vault)
+        self._reloader = Reloader(
+            snapshot.source or data_dir() / CONFIG_NAME, secrets=from_vault, awaited=snapshot.source is None
+        )
         self.engine = Engine(snapshot, self._covered() if self._covered else None, Ledger.open(snapshot))
         self.engine.start()
         self.inspect.max_flows, self.inspect.max_bytes = snapshot.view.max_flows, snapshot.view.max_bytes
@@ -140,10 +143,12 @@ class OmniRoute:
             self._reset()
             self.look()
 
-    def look(self) -> None:
-        """Use the rule file when it has changed."""
+    def look(self, *, again: bool = False) -> None:
+        """Use the rule file when it has changed, or ``again`` because what it names has."""
         assert self._reloader is not None
         assert self.engine is not None
+        if again:
+            self._reloader.forget()
         try:
             found = self._reloader.check()
         except Exception:

@@ -23,12 +23,20 @@ class Reloader:
         *,
         secrets: Secrets | None = None,
         read: Callable[[Path], Snapshot] | None = None,
+        awaited: bool = False,
     ) -> None:
-        """``path`` is the snapshot's ``source``; with None there is nothing to watch."""
+        """``path`` is the snapshot's ``source``; with None there is nothing to watch.
+
+        ``awaited``: there was no file yet; one that appears is a change.
+        """
         self._path = path
         self._read = read or (lambda file: load(file, secrets=secrets))
-        self._stamp = self._stat()
-        self._digest = self._hash()
+        self._stamp = None if awaited else self._stat()
+        self._digest = None if awaited else self._hash()
+
+    def forget(self) -> None:
+        """Read the file again at the next check: something that it names has changed."""
+        self._stamp = self._digest = None
 
     def check(self) -> Snapshot | ConfigError | None:
         """A new snapshot, why the new content cannot be used, or None when nothing has changed since the last call."""

@@ -200,6 +200,7 @@ class PageHandler(Handler):
                 "themes": THEMES,
                 "xsrf": self.xsrf_token.decode(),
                 "say": self.words.say,
+                "configured": self.site.snapshot.source is not None,
                 **values,
             },
         )

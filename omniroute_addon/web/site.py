@@ -27,9 +27,9 @@ class Site:
     """One per proxy. Everything but ``ledger`` belongs to the event loop."""
 
     def __init__(
-        self, engine: Engine, inspect: Inspect, intercept: Intercept, look: Callable[[], None] = lambda: None
+        self, engine: Engine, inspect: Inspect, intercept: Intercept, look: Callable[..., None] = lambda **_: None
     ) -> None:
-        """``look``: use the rule file when it has changed."""
+        """``look``: use the rule file when it has changed, or with ``again=True`` when what it names has."""
         self.engine = engine
         self.inspect = inspect
         self.intercept = intercept

@@ -35,3 +35,10 @@ def test_a_failed_write_leaves_the_old_content_and_no_rest(tmp_path: Path) -> No
     with pytest.raises(TypeError):
         home.write_private(tmp_path / "secret", "text")  # pyright: ignore[reportArgumentType]  # the error is the test
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("secret", b"old")]
+
+
+def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    home.create_private(tmp_path / "rules", b"first")
+    with pytest.raises(FileExistsError):
+        home.create_private(tmp_path / "rules", b"second")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("rules", b"first")]

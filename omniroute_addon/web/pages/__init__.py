@@ -16,12 +16,26 @@ from omniroute_addon.web.pages import (
     quotas,
     replay,
     rules,
+    start,
     translator,
     usage,
 )
 from omniroute_addon.web.resource import Resource
 
-MODULES: tuple[ModuleType, ...] = (live, call, replay, usage, elsewhere, quotas, health, rules, translator, logs, evals)
+MODULES: tuple[ModuleType, ...] = (
+    live,
+    call,
+    replay,
+    usage,
+    elsewhere,
+    quotas,
+    health,
+    rules,
+    translator,
+    logs,
+    evals,
+    start,
+)
 
 
 def resources() -> tuple[Resource, ...]:

@@ -68,3 +68,20 @@ def test_a_file_replaced_in_one_step_is_seen(file: Path, tmp_path: Path) -> None
     other.write_text("version: 1\naliases: {b: origin}\n")
     other.replace(file)
     assert isinstance(reloader.check(), Snapshot)
+
+
+def test_a_file_that_was_awaited_is_a_change_when_it_appears(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    reloader = Reloader(path, awaited=True)
+    assert reloader.check() is None
+    path.write_text("version: 1\naliases: {a: origin}\n")
+    fresh = reloader.check()
+    assert isinstance(fresh, Snapshot)
+    assert (fresh.source, fresh.aliases, reloader.check()) == (path, {"a": "origin"}, None)
+
+
+def test_what_is_forgotten_is_read_again_though_nothing_changed(file: Path) -> None:
+    reloader = Reloader(file)
+    reloader.forget()
+    assert isinstance(reloader.check(), Snapshot)
+    assert reloader.check() is None
