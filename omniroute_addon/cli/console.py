@@ -46,6 +46,14 @@ def tell(text: str, style: str | None = None) -> None:
     _console(stderr=True).print(Text(text, style=style or ""))
 
 
+def ask(question: str) -> str | None:
+    """The line that somebody types; None at the end of input."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    return line.strip() if line else None
+
+
 def write(data: bytes) -> None:
     """Bytes of a result, as they are."""
     sys.stdout.flush()

@@ -46,6 +46,12 @@ def run(
     with joined_or_started(config, headless=headless) as addresses:
         if sys.stderr.isatty():
             console.tell(f"omniroute: {command[0]} through {addresses.proxy}; watch at {addresses.web or '-'}", "dim")
+            from omniroute_addon.config.paths import default_config
+
+            if (running.config_of(addresses) or config or default_config()) is None:
+                console.tell(
+                    "omniroute: no rules yet, every call passes untouched; `omniroute up` leads to them", "dim"
+                )
         child_env = {**os.environ, **child_variables(addresses.proxy or "", running.config_of(addresses) or config)}
         code = run_child([executable, *command[1:]], child_env)
     raise typer.Exit(code)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omniroute_addon import running
-from omniroute_addon.cli import console
+from omniroute_addon.cli import console, guide
 from omniroute_addon.cli.options import ConfigOption, snapshot_of
 from omniroute_addon.home import data_dir
 
@@ -30,11 +30,13 @@ def up(
     options: Annotated[
         list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="A mitmproxy option; repeatable.")
     ] = None,
+    no_guide: Annotated[bool, typer.Option("--no-guide", help="Ask nothing when there are no rules yet.")] = False,
     private: Annotated[
         bool, typer.Option("--private", hidden=True, help="Free ports, no record, end with stdin.")
     ] = False,
 ) -> None:
     """Start the proxy and mitmweb; prints one line `ready proxy=… gateway=… web=…` when calls are served."""
+    led = guide.Led() if no_guide or not guide.wanted(config) else guide.lead()
     from omniroute_addon.sparing import addons_one_by_one
 
     addons_one_by_one()
@@ -60,8 +62,12 @@ def up(
                 except OSError as error:
                     console.tell(f"! other commands will not find this proxy: {error.strerror}", "yellow")
             console.write_line(ready_line(ready.proxy, ready.gateway, ready.web))
+            start = None if ready.web is None else ready.web.replace("/?", "/omniroute/start?", 1)
             if ready.web is not None and not private:
                 console.tell(f"  watch calls at {ready.web.replace('/?', '/omniroute/?', 1)}")
+            if source is None and start is not None and not private:
+                console.tell(f"  no rules yet, every call passes untouched; the first ones: {start}")
+            guide.conclude(led, ready.gateway, start)
 
         if private:
             _end_with_stdin()
