@@ -17,7 +17,7 @@ from omniroute_addon.cli import console
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from omniroute_addon.firstrun import KeyFound, Machine, Wish
+    from omniroute_addon.firstrun import KeyFound, Machine, ToolFound, Wish
 
 PATIENCE = 60.0
 """Seconds for the answer of a test call."""
@@ -33,7 +33,7 @@ class Left(Exception):  # noqa: N818 -- no error: somebody said q
 class Led:
     """What came of the questions."""
 
-    tools: tuple[str, ...] = ()
+    tools: "tuple[ToolFound, ...]" = ()
     tries: tuple[str, ...] = ()
     """Targets to ask for a word, once calls are served."""
 
@@ -90,7 +90,7 @@ def _steps() -> Led:
         console.tell("No provider has a key, so there is nothing to test from here.")
     elif not _asked(lambda: _yes(f"Ask {', '.join(tries)} for one word, once the proxy is up?")):
         tries = ()
-    return Led(tools, tries)
+    return Led(tuple(one for one in machine.tools if one.tool.command in tools), tries)
 
 
 def _which_tools(machine: "Machine") -> tuple[str, ...]:
@@ -114,23 +114,23 @@ def _which_keys(machine: "Machine") -> "Machine":
             console.tell(f"     {one.title:<12} key in {'the vault' if one.vault else one.variable}")
     if not any(one.there for one in machine.keys):
         console.tell("  No provider's key is on this machine yet; without one there is nothing to fall back to.")
-    names = [one.provider for one in machine.keys]
     offered = [one.provider for one in machine.keys if not one.there]
     while name := _ask(f"Add a key? Its provider ({', '.join(offered[:4])}, … ? lists all) [no]: "):
+        if name.lower() in ("n", "no"):
+            break
+        found = next((one for one in machine.keys if one.goes_by(name)), None)
         if name == "?":
             _list(machine.keys)
-        elif name.lower() in ("n", "no"):
-            break
-        elif name in names and _keep(next(one for one in machine.keys if one.provider == name)):
+        elif found is None:
+            console.tell("The guide knows no provider of this name; ? lists all.", "yellow")
+        elif _keep(found):
             machine = firstrun.look(os.environ)
-        elif name not in names:
-            console.tell(f"The guide knows no provider {name!r}; ? lists all.", "yellow")
     return machine
 
 
 def _list(keys: "Sequence[KeyFound]") -> None:
     for one in keys:
-        console.tell(f"     {one.provider:<14} {one.title:<24} {one.tier:<12} {one.variables[0]}")
+        console.tell(f"     {one.provider:<14} {one.title:<30} {one.tier:<13} {one.variables[0]}")
 
 
 def _keep(one: "KeyFound") -> bool:
@@ -226,7 +226,9 @@ def _conclude(led: Led, gateway: str | None, page: str | None) -> None:
         console.tell(f"  {'✓' if good else '✗'} {said}", "green" if good else "red")
         if not good and page:
             console.tell(f"    another key can be given at {page}")
-    console.tell(f"  now, in another terminal: {' · '.join(f'omniroute run -- {tool}' for tool in led.tools)}")
+    console.tell(f"  now, in another terminal: {' · '.join(one.command for one in led.tools)}")
+    for command in filter(None, (one.without_login for one in led.tools)):
+        console.tell(f"    without a login of its own: {command}")
 
 
 def tried(address: str, target: str) -> tuple[bool, str]:

@@ -66,7 +66,7 @@ def up(
             if ready.web is not None and not private:
                 console.tell(f"  watch calls at {ready.web.replace('/?', '/omniroute/?', 1)}")
             if source is None and start is not None and not private:
-                console.tell(f"  no rules yet, every call passes untouched; the first ones: {start}")
+                console.tell(f"  no rules yet, every call passes untouched; four steps to the first ones: {start}")
             guide.conclude(led, ready.gateway, start)
 
         if private:

@@ -25,6 +25,8 @@ class Habits:
     """A variable that names the folder, the folder in the home directory without it, and the file in either."""
     variables: tuple[str, ...] = ()
     """What it takes for a login."""
+    stand_in: str | None = None
+    """A variable with which, whatever it holds, the tool starts without a login of its own."""
 
 
 HABITS: Mapping[str, Habits] = {
@@ -32,8 +34,9 @@ HABITS: Mapping[str, Habits] = {
         "claude-code",
         ("CLAUDE_CONFIG_DIR", ".claude", ".credentials.json"),
         ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+        "ANTHROPIC_API_KEY",
     ),
-    "codex": Habits("codex", ("CODEX_HOME", ".codex", "auth.json"), ("CODEX_API_KEY",)),
+    "codex": Habits("codex", ("CODEX_HOME", ".codex", "auth.json"), ("CODEX_API_KEY",), "CODEX_API_KEY"),
     "gemini": Habits("gemini-cli", ("", ".gemini", "oauth_creds.json"), ("GEMINI_API_KEY",)),
     "qwen": Habits("qwen-code", ("", ".qwen", "oauth_creds.json"), ("OPENAI_API_KEY",)),
     "opencode": Habits("opencode", ("XDG_DATA_HOME", ".local/share", "opencode/auth.json")),
@@ -64,6 +67,17 @@ class ToolFound:
     login: str | None
     """Where its login was seen: a file's or a variable's name."""
 
+    @property
+    def command(self) -> str:
+        """What starts it through the proxy."""
+        return f"omniroute run -- {self.tool.command}"
+
+    @property
+    def without_login(self) -> str | None:
+        """The same for somebody who has no login there; None where one was seen, or nothing stands in for it."""
+        stand_in = HABITS[self.tool.command].stand_in
+        return None if self.login is not None or stand_in is None else f"{stand_in}=none {self.command}"
+
 
 @dataclass(frozen=True, slots=True)
 class KeyFound:
@@ -74,12 +88,17 @@ class KeyFound:
     tier: str
     models: tuple[str, ...]
     """The one to begin with is the first."""
+    words: tuple[str, ...]
+    """What it goes by, besides its name."""
     variables: tuple[str, ...]
     """That may hold its key."""
     variable: str | None
     """The one that does."""
     vault: bool
     """Whether the vault has one under the provider's name."""
+
+    def goes_by(self, word: str) -> bool:
+        return word.lower() in (self.provider, self.title.lower(), *self.words)
 
     @property
     def there(self) -> bool:
@@ -137,6 +156,7 @@ def keys(providers: Mapping[str, Provider], env: Mapping[str, str], vault: Colle
             title=one.name,
             tier=one.tier,
             models=models,
+            words=one.prefixes,
             variables=one.env,
             variable=next((name for name in one.env if env.get(name, "").strip()), None),
             vault=one.id in vault,

@@ -160,7 +160,7 @@ async def test(site: Site, body: TestBody) -> Tested:
         ok=record.ok,
         target=target,
         status=last.status if last else record.status,
-        outcome=last.outcome if last and not record.ok else record.outcome,
+        outcome=last.outcome.partition(" → ")[0] if last and not record.ok else record.outcome,
         said=_said(heard),
         took=None if record.ended is None else record.ended - record.started,
         input=last.usage.input if last else None,

@@ -74,6 +74,10 @@ class ToolShown(Answer):
     installed: bool
     login: str | None
     """Where its login was seen; nothing of what it is."""
+    start: str
+    """The command that starts it through the proxy."""
+    without_login: str | None
+    """The same for somebody without a login there."""
     chosen: bool
     last: LastCall | None
     """Its newest call since the proxy started."""
@@ -235,6 +239,8 @@ def _tools(
             client=one.client,
             installed=one.installed,
             login=one.login,
+            start=one.command,
+            without_login=one.without_login,
             chosen=one.tool.command in wish.tools or one.client in named,
             last=None
             if last is None

@@ -61,7 +61,10 @@
   const form = document.getElementById("key");
   const provider = form.elements.provider;
   const variable = document.getElementById("variable");
-  const name = () => { variable.textContent = provider.selectedOptions[0].dataset.variable; };
+  const name = () => {
+    variable.hidden = !provider.value;
+    variable.querySelector("code").textContent = provider.selectedOptions[0].dataset.variable ?? "";
+  };
   provider.addEventListener("change", name);
   name();
   form.addEventListener("submit", async (event) => {
@@ -73,10 +76,10 @@
       const kept = await window.ask("POST", form.dataset.keep, { provider: provider.value, key });
       form.reset();
       sessionStorage.setItem("omniroute-start", "keys");
-      const wish = write ? chosen() : null;
-      if (wish && !wish.targets.some((one) => one.startsWith(`${kept.vault}/`))) wish.targets.push(kept.target);
-      location.assign(wish ? address(wish) : guide.dataset.page);
-      if (!write) location.reload();
+      if (!write) return location.reload();
+      const wish = chosen();
+      if (!wish.targets.some((one) => one.startsWith(`${kept.vault}/`))) wish.targets.push(kept.target);
+      location.assign(address(wish));
     } catch (error) {
       failed("key-trouble", error.message);
       button.disabled = false;

@@ -82,6 +82,18 @@ def test_a_key_of_the_tool_itself_is_a_login_named_by_its_variable(tmp_path: Pat
     assert (tool(found, "claude").login, CANARY in repr(found)) == ("ANTHROPIC_API_KEY", False)
 
 
+def test_a_tool_that_starts_with_any_key_says_so_where_no_login_was_seen(tmp_path: Path) -> None:
+    found = tools(install(tmp_path))
+    assert tool(found, "claude").without_login == "ANTHROPIC_API_KEY=none omniroute run -- claude"
+    assert tool(found, "gemini").without_login is None
+    assert tool(tools({**install(tmp_path), "ANTHROPIC_API_KEY": CANARY}), "claude").without_login is None
+
+
+def test_a_provider_goes_by_its_prefixes_and_its_title() -> None:
+    found = key(keys(PROVIDERS, {}, ()), "glm")
+    assert [found.goes_by(word) for word in ("glm", "zai", "glm (Z.AI)", "openai")] == [True, True, True, False]
+
+
 def test_a_machine_with_nothing_has_no_login(tmp_path: Path) -> None:
     assert [one.login for one in tools(install(tmp_path))] == [None] * len(TOOLS)
 
