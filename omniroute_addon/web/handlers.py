@@ -186,6 +186,8 @@ class PageHandler(Handler):
 
     def _page(self, template: str, title: str, **values: object) -> None:
         theme = self.get_cookie(THEME_COOKIE)
+        configured = self.site.snapshot.source is not None
+        own = None if self._resource is None else self._resource.page
         text = render(
             template,
             self.words,
@@ -193,14 +195,14 @@ class PageHandler(Handler):
                 "title": title,
                 "data": None,
                 "resource": None,
-                "navigation": self._navigation,
+                "navigation": [one for one in self._navigation if not (one.while_new and configured) or one is own],
                 "here": self._address(),
                 "root": ROOT,
                 "theme": theme if theme in THEMES else THEMES[0],
                 "themes": THEMES,
                 "xsrf": self.xsrf_token.decode(),
                 "say": self.words.say,
-                "configured": self.site.snapshot.source is not None,
+                "configured": configured,
                 **values,
             },
         )

@@ -70,6 +70,8 @@ class Page:
     """A key of the catalogue."""
     navigation: bool = True
     """Whether it is in the list of pages, in the order of ``pages.MODULES``."""
+    while_new: bool = False
+    """In the list only while there are no rules (and on itself)."""
     values: Mapping[str, object] = field(default_factory=dict)
     """What the template can name besides ``data`` (the answer) and ``asked``."""
 

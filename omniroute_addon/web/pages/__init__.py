@@ -23,6 +23,7 @@ from omniroute_addon.web.pages import (
 from omniroute_addon.web.resource import Resource
 
 MODULES: tuple[ModuleType, ...] = (
+    start,
     live,
     call,
     replay,
@@ -34,7 +35,6 @@ MODULES: tuple[ModuleType, ...] = (
     translator,
     logs,
     evals,
-    start,
 )
 
 

@@ -249,8 +249,12 @@ def _tools(
 
 
 def _keys(machine: firstrun.Machine, wish: firstrun.Wish) -> Iterator[KeyShown]:
+    """Those that are chosen come first, in the order in which they will be asked."""
     chosen = {target.partition("/")[0]: target for target in wish.targets}
-    for one in machine.keys:
+    order = [*chosen]
+    for one in sorted(
+        machine.keys, key=lambda key: order.index(key.provider) if key.provider in chosen else len(order)
+    ):
         yield KeyShown(
             provider=one.provider,
             title=one.title,
@@ -284,7 +288,12 @@ def _trials(site: Site) -> Iterator[Trial]:
 
 
 RESOURCES = (
-    Resource("GET", "start", start, page=Page("start", "start.html", "start.title", values={"json": in_json})),
+    Resource(
+        "GET",
+        "start",
+        start,
+        page=Page("start", "start.html", "start.title", while_new=True, values={"json": in_json}),
+    ),
     Resource("POST", "start", write),
     Resource("POST", "start/keys", keep),
 )

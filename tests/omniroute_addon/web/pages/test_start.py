@@ -130,6 +130,7 @@ def test_a_newcomer_goes_from_nothing_to_a_fallback_by_keyboard(
     newcomer.glm.script(says("OK"), says("Hello from GLM"))
     newcomer.anthropic.script(quota("anthropic-messages"))
     page = visit(newcomer.opened)
+    assert page.locator("nav li a").first.inner_text() == "Start"
     page.focus(".note a")
     page.keyboard.press("Enter")
     page.wait_for_selector("h1:has-text('Start')")
@@ -187,6 +188,15 @@ def test_a_choice_changes_what_will_be_written(start: Callable[..., Newcomer], v
     assert [line for line in written.splitlines() if line and line not in shown] == []
     assert [one["key"] for one in api(newcomer.opened, "quotas").json()["accounts"]] == ["glm:glm", "openai:openai"]
     assert [one for one in CANARIES if one in told(newcomer, page, api)] == []
+
+
+def test_what_is_chosen_stands_in_the_order_in_which_it_will_be_asked(start: Callable[..., Newcomer], api: Api) -> None:
+    newcomer = start(GLM_API_KEY=OTHER)
+    found = api(newcomer.opened, "start", targets="kimi/kimi-latest,origin,glm/glm-4.6").json()
+    assert [one["target"] for one in found["keys"] if one["chosen"]] == ["kimi/kimi-latest", "glm/glm-4.6"]
+    assert [one["provider"] for one in found["keys"]][:3] == ["kimi", "glm", "kimi-coding"]
+    lines = [line.strip() for line in found["text"]]
+    assert lines.index("- kimi/kimi-latest   # cheap") < lines.index("- glm/glm-4.6   # cheap")
 
 
 def test_a_key_that_is_refused_is_told_and_another_one_is_used_at_once(
@@ -266,7 +276,8 @@ def test_rules_that_are_there_are_shown_without_their_secrets(open_up: Open, vis
     assert "name: main" in page.inner_text("#text")
     assert KEY not in page.content() + api(opened, "start").text
     assert page.locator("#trials button").count() == 1
-    assert visit(opened).locator(".note a").count() == 0
+    live = visit(opened)
+    assert (live.locator(".note a").count(), live.locator("nav a:has-text('Start')").count()) == (0, 0)
     assert opened.config.read_text() == before
 
 
@@ -291,4 +302,7 @@ def test_it_fits_a_phone(
     phone = {"width": 390, "height": 800}
     page = visit(newcomer.opened, "start", language=language, theme=theme, viewport=phone)
     assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
+    assert page.evaluate("document.querySelector('#text .scroll').scrollLeft") == 0
+    begin, box = (page.locator(one).bounding_box() for one in ("#text li:first-child code", "#text .scroll"))
+    assert box["x"] <= begin["x"] < box["x"] + box["width"]
     assert serious(page) == []
