@@ -298,7 +298,7 @@ def test_it_fits_a_phone(
     language: str,
     theme: str,
 ) -> None:
-    newcomer = start(GLM_API_KEY=OTHER)
+    newcomer = start(GLM_API_KEY=OTHER, GROQ_API_KEY=OTHER)
     phone = {"width": 390, "height": 800}
     page = visit(newcomer.opened, "start", language=language, theme=theme, viewport=phone)
     assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
