@@ -94,6 +94,7 @@ class KeyShown(Answer):
     """What it would be asked."""
     models: tuple[str, ...]
     chosen: bool
+    """With rules: whether they name it."""
 
 
 class Trial(Answer):
@@ -124,7 +125,7 @@ class Start(Answer):
     tools: tuple[ToolShown, ...]
     keys: tuple[KeyShown, ...]
     origin: bool
-    """Whether the tools' own logins are asked first."""
+    """Whether the tools' own logins are asked."""
     trials: tuple[Trial, ...]
     now: float
 
@@ -136,7 +137,7 @@ async def start(site: Site, asked: StartAsked) -> Start:
     written = await asyncio.to_thread(path.exists)
     if written:
         text, problems = await asyncio.to_thread(_file, path)
-        wish = firstrun.Wish((), ())
+        wish = firstrun.Wish((), _named(site.snapshot))
     else:
         wish = _wish(asked, machine)
         text = _text(wish, machine)
@@ -267,13 +268,21 @@ def _keys(machine: firstrun.Machine, wish: firstrun.Wish) -> Iterator[KeyShown]:
         )
 
 
+def _named(snapshot: Snapshot) -> tuple[str, ...]:
+    """Every target of the rules, each by its provider's own name."""
+    named = [one.target for combo in snapshot.combos.values() for one in combo.targets]
+    named += [target for route in snapshot.routes for target in route.to]
+    found = [ORIGIN] if ORIGIN in named else []
+    for prefix, _, model in (target.partition("/") for target in named if target not in snapshot.combos):
+        if model and (provider := snapshot.provider_of(prefix)) is not None:
+            found.append(f"{provider.id}/{model}")
+    return tuple(dict.fromkeys(found))
+
+
 def _trials(site: Site) -> Iterator[Trial]:
     """One for each account of a provider that the rules name."""
     snapshot = site.snapshot
-    named = [one.target for combo in snapshot.combos.values() for one in combo.targets]
-    named += [target for route in snapshot.routes for target in route.to]
-    providers = [snapshot.provider_of(target.partition("/")[0]) for target in named if "/" in target]
-    for provider in dict.fromkeys(one.id for one in providers if one is not None):
+    for provider in dict.fromkeys(target.partition("/")[0] for target in _named(snapshot) if target != ORIGIN):
         found = snapshot.providers[provider]
         target = trial.target_of(found, snapshot)
         for account in snapshot.usable.get(provider, ()):

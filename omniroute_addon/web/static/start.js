@@ -61,9 +61,22 @@
   const form = document.getElementById("key");
   const provider = form.elements.provider;
   const variable = document.getElementById("variable");
+  const lines = document.getElementById("lines");
   const name = () => {
-    variable.hidden = !provider.value;
-    variable.querySelector("code").textContent = provider.selectedOptions[0].dataset.variable ?? "";
+    const { variable: shown, target, chosen: named } = provider.selectedOptions[0].dataset;
+    const own = provider.value;
+    variable.hidden = !own;
+    variable.querySelector("code").textContent = shown ?? "";
+    if (!lines) return;
+    // A file that is there is its owner's: what it lacks for this key is said, not written.
+    lines.hidden = !own || named !== undefined;
+    lines.textContent = [
+      `# ${lines.dataset.file} does not name it yet:`,
+      "accounts:",
+      `  - {name: ${own}, provider: ${own}, key: {vault: ${own}}}`,
+      "# and among the targets of a combo:",
+      `      - ${target}`,
+    ].join("\n");
   };
   provider.addEventListener("change", name);
   name();

@@ -267,7 +267,9 @@ def test_rules_that_somebody_writes_are_used_without_a_restart(start: Callable[.
     assert api(newcomer.opened, "start").json()["used"] is True
 
 
-def test_rules_that_are_there_are_shown_without_their_secrets(open_up: Open, visit: Visit, api: Api) -> None:
+def test_rules_that_are_there_are_shown_without_their_secrets(
+    open_up: Open, visit: Visit, api: Api, serious: Callable[[Any], list[str]]
+) -> None:
     opened = open_up(f"accounts:\n  - {{name: main, provider: glm, key: {KEY}}}\nroutes:\n  - {{to: glm/glm-4.7}}\n")
     before = opened.config.read_text()
     page = visit(opened, "start")
@@ -276,6 +278,13 @@ def test_rules_that_are_there_are_shown_without_their_secrets(open_up: Open, vis
     assert "name: main" in page.inner_text("#text")
     assert KEY not in page.content() + api(opened, "start").text
     assert page.locator("#trials button").count() == 1
+    assert "nothing to fall back to" not in page.inner_text("main")
+    page.click("#add summary")
+    page.select_option("select[name=provider]", "glm")
+    assert page.is_hidden("#lines")
+    page.select_option("select[name=provider]", "deepseek")
+    assert "{name: deepseek, provider: deepseek, key: {vault: deepseek}}" in page.inner_text("#lines")
+    assert serious(page) == []
     live = visit(opened)
     assert (live.locator(".note a").count(), live.locator("nav a:has-text('Start')").count()) == (0, 0)
     assert opened.config.read_text() == before
