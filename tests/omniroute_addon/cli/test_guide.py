@@ -80,16 +80,16 @@ type Sit = Callable[..., Terminal]
 def sit(env: dict[str, str], tmp_path: Path) -> Generator[Sit]:
     """``sit("--no-guide", GLM_API_KEY="…")``: ``omniroute up`` on free ports at a terminal."""
     with ExitStack() as stack:
-        yield lambda *options, **more: stack.enter_context(_sitting(tmp_path, {**env, **more}, options))
+        command = ("up", "--private", "--headless")
+        yield lambda *options, **more: stack.enter_context(_sitting(tmp_path, {**env, **more}, (*command, *options)))
 
 
 @contextmanager
-def _sitting(directory: Path, env: dict[str, str], options: tuple[str, ...]) -> Generator[Terminal]:
+def _sitting(directory: Path, env: dict[str, str], command: tuple[str, ...]) -> Generator[Terminal]:
     keyboard, screen = pty.openpty()
     fcntl.ioctl(screen, termios.TIOCSWINSZ, b"\x32\x00\xa0\x00\x00\x00\x00\x00")  # 50 rows, 160 columns
-    up = [sys.executable, "-m", "omniroute_addon", "up", "--private", "--headless", *options]
     with subprocess.Popen(
-        [sys.executable, "-c", AS_TERMINAL, *up],
+        [sys.executable, "-c", AS_TERMINAL, sys.executable, "-m", "omniroute_addon", *command],
         stdin=screen,
         stdout=screen,
         stderr=screen,
@@ -210,6 +210,13 @@ def test_without_a_terminal_nobody_is_asked(env: dict[str, str], tmp_path: Path)
         assert process.wait(PATIENCE) == 0
     os.close(screen)
     os.close(keyboard)
+
+
+@pytest.mark.usefixtures("glm")
+def test_a_tool_that_is_started_without_rules_is_told_where_they_come_from(env: dict[str, str], tmp_path: Path) -> None:
+    with _sitting(tmp_path, env, ("run", "--headless", "--", "claude")) as terminal:
+        terminal.wait("no rules yet, every call passes untouched; `omniroute up` leads to them")
+        assert terminal.process.wait(PATIENCE) == 0
 
 
 def test_a_test_call_says_what_it_met(provider: Provider) -> None:
