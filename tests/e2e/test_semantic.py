@@ -199,6 +199,7 @@ def test_a_broken_embedding_changes_nothing(
 ) -> None:
     proxy = start_proxy(rules(provider, near))
     assert chat(proxy, FRANCE) is None
+    near.wait_received(1)  # beside the answer, not before it
     near.sides[PATH] = BROKEN[case]
     assert [chat(proxy, REWORDED), chat(proxy, f"{REWORDED} now")] == [None, None]
     near.sides[PATH] = embeds
@@ -209,22 +210,24 @@ def test_a_broken_embedding_changes_nothing(
 def test_a_provider_that_is_gone_is_soon_left_alone(
     provider: Provider, near: Provider, start_proxy: StartProxy
 ) -> None:
-    near.sides[PATH] = _failing(500)
     proxy = start_proxy(rules(provider, near))
+    assert [chat(proxy, FRANCE), chat(proxy, REWORDED)] == [None, "SEMANTIC"]
+    near.sides[PATH] = _failing(500)
     for number in range(5):
         assert chat(proxy, f"Question number {number}") is None
-    assert len(asked(near)) == 3
+    assert len(asked(near)) == 2 + 3
     assert "no embeddings of near-openai-chat/small (500): the semantic cache waits 30 s" in proxy.log.read_text()
 
 
 def test_a_silent_embedding_delays_a_call_by_the_limit_and_no_more(
     provider: Provider, near: Provider, start_proxy: StartProxy
 ) -> None:
-    proxy = start_proxy(rules(provider, near).replace("timeout: 5s", "timeout: 300ms"))
+    proxy = start_proxy(rules(provider, near).replace("timeout: 5s", "timeout: 2s"))
     assert chat(proxy, FRANCE) is None
+    near.wait_received(1)
     near.sides[PATH] = Silence()
     assert chat(proxy, REWORDED) is None
-    assert [one.gone.wait(PATIENCE) for one in near.received if one.path == PATH][1:] == [True]
+    near.wait_received(2)[1].wait_gone()
     assert proxy.stop() == 0
     (entry,) = rows(
         proxy, "SELECT outcome, micro, cost_estimated FROM attempts WHERE number = 0 AND NOT outcome = 'embedding'"
@@ -254,6 +257,7 @@ def test_a_client_that_leaves_while_it_is_looked_up_costs_no_call(
 ) -> None:
     proxy = start_proxy(rules(provider, near))
     assert chat(proxy, FRANCE) is None
+    near.wait_received(1)
     looked = threading.Event()
 
     def silent(request: Received) -> Step:

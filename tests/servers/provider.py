@@ -158,6 +158,13 @@ class Provider:
             assert arrived, f"{len(self.calls_unlocked())} of {count} calls came"
             return self.calls_unlocked()
 
+    def wait_received(self, count: int) -> list[Received]:
+        """Calls of all kinds; what each of them gets has been decided."""
+        with self._arrived:
+            arrived = self._arrived.wait_for(lambda: len(self._received) >= count, PATIENCE)
+            assert arrived, f"{len(self._received)} of {count} requests came"
+            return list(self._received)
+
     def calls_unlocked(self) -> list[Received]:
         return [one for one in self._received if one.format]
 
