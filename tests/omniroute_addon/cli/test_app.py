@@ -56,3 +56,10 @@ def test_completion_is_offered(omniroute: Omniroute) -> None:
             "--show-completion", "bash", SHELL="/bin/bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1"
         ).stdout
     )
+
+
+def test_what_cannot_be_written_is_an_exit_code(env: dict[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "omniroute_addon", "version"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=env, check=False)
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
