@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from mitmproxy import connection, ctx, flow, http
-from mitmproxy.addons.view import View
+from mitmproxy.net.http import url
 
 from omniroute_addon.addons.view import RedactedView, exposed, redacted
 from omniroute_addon.engine import headers as header_rules
@@ -52,7 +53,7 @@ class Inspect:
         self._kept: OrderedDict[str, tuple[flow.Flow, int]] = OrderedDict()
         """Flows in the view, oldest first, with their bytes."""
         self._bytes = 0
-        self._watched: View | None = None
+        self._watched: RedactedView | None = None
 
     # ── hooks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -252,7 +253,8 @@ class Inspect:
             return
         shown = _attempt_flow(client, exchange, attempt)
         self._secrets[shown.id] = _fields(dial.headers)
-        self._paths[shown.id] = http.Request.make("POST", dial.url).path
+        secret = dial.url != attempt.url
+        self._paths[shown.id] = url.parse(dial.url)[3].decode() if secret else shown.request.path
         self._attempts[attempt.id] = shown
         client.metadata[KEY].setdefault("attempts", []).append(shown.id)
         self.show(shown)
@@ -313,24 +315,28 @@ class Inspect:
 
     # ── view ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _view(self) -> View | None:
+    def _view(self) -> RedactedView | None:
         """The view, if there is one; a stock one (``mitmweb -s``) becomes ours first."""
         found: Any = ctx.master.addons.get("view")
         if found is not None and found is not self._watched:
-            found.__class__ = RedactedView
+            if not isinstance(found, RedactedView):
+                found.__class__ = RedactedView
             found.sig_store_remove.connect(self._removed)
             found.sig_store_refresh.connect(self._cleared)
             self._watched = found
         return found
 
-    def _evict(self, view: View) -> None:
-        for flow_id in list(self._kept):
-            if len(self._kept) <= self.max_flows and self._bytes <= self.max_bytes:
+    def _evict(self, view: RedactedView) -> None:
+        while len(self._kept) > self.max_flows or self._bytes > self.max_bytes:
+            old = next((shown for shown, _ in self._kept.values() if self._may_go(shown)), None)
+            if old is None:
                 return
-            shown, _ = self._kept[flow_id]
-            if shown.live or shown.intercepted or flow_id in self._exchanges:
-                continue
-            view.remove([shown])
+            view.evict(old)
+            if old.id in self._kept:
+                self._removed(old)
+
+    def _may_go(self, shown: flow.Flow) -> bool:
+        return not (shown.live or shown.intercepted or shown.id in self._exchanges)
 
     def _removed(self, flow: flow.Flow) -> None:
         """The view no longer has the flow: nothing of it is kept."""
@@ -380,9 +386,11 @@ def _fields(pairs: Sequence[tuple[str, str]]) -> http.Headers:
 
 
 def _attempt_flow(client: http.HTTPFlow, exchange: ExchangeRecord, attempt: AttemptRecord) -> http.HTTPFlow:
-    request = http.Request.make(attempt.method, attempt.url, headers=_fields(attempt.headers))
-    request.raw_content = attempt.body
-    request.timestamp_start = request.timestamp_end = attempt.started
+    scheme, host, port, path = _parts(attempt.url)
+    request = http.Request(
+        host, port, attempt.method.encode(), scheme, b"", path, b"HTTP/1.1", _fields(attempt.headers), attempt.body, None,
+        attempt.started, attempt.started,
+    )  # fmt: skip
     peer = connection.Client(
         peername=client.client_conn.peername,
         sockname=client.client_conn.sockname,
@@ -400,6 +408,13 @@ def _attempt_flow(client: http.HTTPFlow, exchange: ExchangeRecord, attempt: Atte
         "number": attempt.number,
     }
     return shown
+
+
+@lru_cache(maxsize=256)
+def _parts(address: str) -> tuple[bytes, str, int, bytes]:
+    """Scheme, host, port and path of an address without secrets; the same few are asked for again and again."""
+    scheme, host, port, path = url.parse(address)
+    return scheme, host.decode("idna"), port, path
 
 
 def _losses(attempt: AttemptRecord) -> list[tuple[str, str]]:

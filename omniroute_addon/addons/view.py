@@ -5,6 +5,7 @@ it (``Inspect.show`` puts it there), and while it carries some again (a replay o
 cookies on their way to the client) it is neither announced nor listed.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 
 from mitmproxy import flow, http
@@ -12,6 +13,9 @@ from mitmproxy.addons import view
 
 from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.relay import SECRET_HEADER
+
+_REMOVE = inspect.unwrap(view.View.remove)
+"""The method without the command, which reads its own signature at every call."""
 
 
 class RedactedView(view.View):
@@ -24,6 +28,10 @@ class RedactedView(view.View):
 
     def update(self, flows: Sequence[flow.Flow]) -> None:
         super().update([shown for shown in flows if not exposed(shown)])
+
+    def evict(self, old: flow.Flow) -> None:
+        """Remove the flow from the view and its store."""
+        _REMOVE(self, [old])
 
     def __iter__(self) -> Iterator[flow.Flow]:
         return (shown for shown in super().__iter__() if not exposed(shown))

@@ -1,21 +1,24 @@
 """What happens now: an observer of all exchanges that tells open pages in batches.
 
-Nothing is done per event but to note that a call has changed. While somebody looks, a timer takes what has changed every
-``EVERY`` seconds (after a great batch later) and gives it to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` calls are
-remembered, so that a page that opens misses nothing between the ledger's last write and its first batch.
+Nothing is done per event but to note that a call has changed. While somebody looks, what has changed is taken every
+``EVERY`` seconds (after a great batch later: in a storm of calls pages get less often, calls do not get slower) and given
+to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` calls are remembered, so that a page that
+opens misses nothing between the ledger's last write and its first batch.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord
+from omniroute_addon.pace import Pace
 
 EVERY = 0.2
-EACH = 0.005
-"""Seconds for each row of a batch until the next one: in a storm of calls pages get less often, calls do not get slower."""
 KEPT = 200
+MOST = 300
+"""Calls that wait to be told of: as many as a page shows. Only in a storm are there more, and older ones are left out."""
+BATCH = 100
+"""Calls of one batch; more wait for the next one, so that no batch holds up the calls themselves."""
 
 type Listener = Callable[[Sequence[calls.Line]], None]
 
@@ -31,14 +34,12 @@ class Feed:
         self._told: dict[str, tuple[object, ...]] = {}
         """What listeners know of what runs."""
         self._listeners: set[Listener] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._sent = 0
-        """Rows of the last batch."""
+        self._pace = Pace(self._tell, EVERY)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` of every batch; call what is returned to stop."""
         self._listeners.add(listener)
-        self._arm()
+        self._pace.soon()
         return lambda: self._listeners.discard(listener)
 
     def latest(self) -> list[calls.Line]:
@@ -69,20 +70,18 @@ class Feed:
             self._ended.popitem(last=False)
         if self._listeners:
             self._fresh[exchange.id] = line
-            if len(self._fresh) > KEPT:
+            if len(self._fresh) > MOST:
                 del self._fresh[next(iter(self._fresh))]
 
     # ── batches ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _arm(self) -> None:
-        if self._timer is None and self._listeners:
-            self._timer = asyncio.get_running_loop().call_later(max(EVERY, self._sent * EACH), self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        batch = list(self._fresh.values())
-        self._fresh.clear()
+    def _tell(self) -> None:
+        if not self._listeners:
+            return
+        batch = [self._fresh.pop(name) for name in list(self._fresh)[:BATCH]]
         for name, record in self._running.items():
+            if len(batch) >= BATCH:
+                break
             seen = _seen(record)
             if self._told.get(name) != seen:
                 self._told[name] = seen
@@ -90,8 +89,7 @@ class Feed:
         if batch:
             for listener in list(self._listeners):
                 listener(batch)
-        self._sent = len(batch)
-        self._arm()
+        self._pace.soon()
 
 
 def _seen(record: ExchangeRecord) -> tuple[object, ...]:

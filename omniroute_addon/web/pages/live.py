@@ -4,6 +4,7 @@ A row is rendered here, in both cases by ``live_row.html``, in the visitor's lan
 where they belong. A line that is shown and does not fit the filter any more is taken away by its id.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,8 @@ from omniroute_addon.web.site import Site
 PAGE = 60
 """Rows of the first paint."""
 MOST = 500
+SHOWN = 300
+"""Rows that a page keeps while calls come."""
 CHUNK = 250
 """Lines that are read at once while a filter looks for its own."""
 SCANNED = 20_000
@@ -146,13 +149,18 @@ def _cursor(text: str) -> tuple[float, str] | None:
 
 
 class Updates(Socket):
-    """Batches of rows that have changed, for the filter of the query: ``{"rows": {ID: HTML}, "gone": [ID, …]}``."""
+    """Batches of rows that have changed, for the filter of the query: ``{"rows": {ID: HTML}, "gone": [ID, …]}``.
+
+    To a page that does not read, nothing more is sent until it does; what it is told then is the newest of each call.
+    """
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         self._filter = Filter.model_validate(query_of(self))
         self._language = self.words
+        self._waiting: dict[str, Line] = {}
+        self._sending: asyncio.Future[None] | None = None
         self._stop: Callable[[], None] = self.site.feed.listen(self._tell)
-        self._tell(self.site.feed.latest())
+        self._tell(self.site.feed.latest()[:SHOWN])
 
     def on_close(self) -> None:
         if hasattr(self, "_stop"):
@@ -162,17 +170,37 @@ class Updates(Socket):
         """Pages say nothing."""
 
     def _tell(self, batch: Sequence[Line]) -> None:
+        for line in batch:
+            self._waiting.pop(line.id, None)
+            self._waiting[line.id] = line
+        for name in list(self._waiting)[:-SHOWN]:
+            del self._waiting[name]
+        if self._sending is None:
+            self._send()
+
+    def _send(self) -> None:
         rows: dict[str, str] = {}
         gone: list[str] = []
-        for line in sorted(batch, key=lambda line: line.started):
+        for line in sorted(self._waiting.values(), key=lambda line: line.started):
             if self._filter.lets(line):
                 rows[line.id] = self.site.redact(row(line, self._language.code))
             else:
                 gone.append(line.id)
+        self._waiting.clear()
         try:
-            self.write_message(orjson.dumps({"rows": rows, "gone": gone}).decode())
+            self._sending = self.write_message(orjson.dumps({"rows": rows, "gone": gone}).decode())
         except WebSocketClosedError:
             self._stop()
+        else:
+            self._sending.add_done_callback(self._sent)
+
+    def _sent(self, sending: asyncio.Future[None]) -> None:
+        if sending.cancelled() or sending.exception() is not None:
+            self._stop()
+            return
+        self._sending = None
+        if self._waiting:
+            self._send()
 
 
 @lru_cache(maxsize=1024)
@@ -182,6 +210,11 @@ def row(line: Line, code: str) -> str:
 
 
 RESOURCES = (
-    Resource("GET", "calls", live, page=Page("", "live.html", "live.title", values={"states": tuple(_IN_STATE)})),
+    Resource(
+        "GET",
+        "calls",
+        live,
+        page=Page("", "live.html", "live.title", values={"states": tuple(_IN_STATE), "shown": SHOWN}),
+    ),
 )
 SOCKETS = {"live": Updates}
