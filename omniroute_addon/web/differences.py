@@ -1,13 +1,16 @@
 """What two answers have in common and what only one of them has, word by word. Pure."""
 
 import re
+from collections.abc import Iterator
 from difflib import SequenceMatcher
+from functools import lru_cache
+from os.path import commonprefix
 from typing import Literal
 
 from omniroute_addon.web.resource import Answer
 
 WORDS = 3000
-"""More than these are compared line by line: comparing takes the square of their number."""
+"""More than these are compared line by line."""
 LINES = 2000
 """More than these are not compared."""
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
@@ -18,6 +21,7 @@ class Change(Answer):
     text: str
 
 
+@lru_cache(maxsize=16)  # a page asks again and again while other targets still answer
 def differences(before: str, after: str) -> tuple[Change, ...]:
     """``after`` against ``before``; what is changed is gone and added."""
     if before == after:
@@ -27,13 +31,22 @@ def differences(before: str, after: str) -> tuple[Change, ...]:
         one, two = before.splitlines(keepends=True), after.splitlines(keepends=True)
     if max(len(one), len(two)) > LINES + WORDS:
         return (Change(kind="gone", text=before), Change(kind="added", text=after))
-    found: list[Change] = []
-    for how, a, b, c, d in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+    begin = len(commonprefix((one, two)))
+    end = len(commonprefix((one[begin:][::-1], two[begin:][::-1])))
+    found = [Change(kind="same", text="".join(one[:begin]))] if begin else []
+    found += _changes(one[begin : len(one) - end], two[begin : len(two) - end])
+    if end:
+        found.append(Change(kind="same", text="".join(one[-end:])))
+    return tuple(found)
+
+
+def _changes(one: list[str], two: list[str]) -> Iterator[Change]:
+    # What occurs on and on (spaces, above all) is no place to begin at, or this takes the square of their number.
+    for how, a, b, c, d in SequenceMatcher(None, one, two, autojunk=True).get_opcodes():
         if how == "equal":
-            found.append(Change(kind="same", text="".join(two[c:d])))
+            yield Change(kind="same", text="".join(two[c:d]))
             continue
         if b > a:
-            found.append(Change(kind="gone", text="".join(one[a:b])))
+            yield Change(kind="gone", text="".join(one[a:b]))
         if d > c:
-            found.append(Change(kind="added", text="".join(two[c:d])))
-    return tuple(found)
+            yield Change(kind="added", text="".join(two[c:d]))

@@ -1,3 +1,6 @@
+import sys
+from random import Random
+
 import pytest
 
 from omniroute_addon.web.differences import LINES, WORDS, differences
@@ -30,6 +33,26 @@ def test_long_texts_are_compared_line_by_line() -> None:
 def test_very_long_texts_are_not_compared() -> None:
     before = "x\n" * (LINES + WORDS + 1)
     assert [kind for kind, _ in told(before, before + "y")] == ["gone", "added"]
+
+
+@pytest.mark.parametrize("words", [["t=1;", "token"], ["the", "cat", "and", "dog", "of", "a", "house"]])
+def test_words_that_come_on_and_on_do_not_take_the_square_of_their_number(words: list[str]) -> None:
+    """Counted in steps, so that a slow machine is none of our business."""
+    draw = Random(1)
+    before, after = (" ".join(draw.choice(words) + str(n % 7) for n in range(WORDS // 4)) for _ in range(2))
+    steps = 0
+
+    def step(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(step)
+    try:
+        found = differences(before, after)
+    finally:
+        sys.setprofile(None)
+    assert "".join(one.text for one in found if one.kind != "gone") == after
+    assert steps < 500_000
 
 
 def test_nothing_is_lost_on_the_way() -> None:
