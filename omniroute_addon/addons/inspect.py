@@ -156,7 +156,7 @@ class Inspect:
 
     def keep_secrets(self, flow: http.HTTPFlow) -> None:
         if self._view() is not None and exposed(flow):
-            self._secrets[flow.id] = flow.request.headers.copy()
+            self._secrets[flow.id] = http.Headers(flow.request.headers.fields)
             self._paths[flow.id] = flow.request.path
 
     @staticmethod

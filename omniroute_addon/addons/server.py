@@ -33,8 +33,8 @@ from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.relay import Relay
 
 server_log = logging.getLogger(server.__name__)
-
-
+_PER_CALL = ("Streaming request to ", "Streaming response from ")
+"""What mitmproxy would tell its event log of every call; the call's row says more."""
 _KILL = flow.Flow.kill
 
 
@@ -150,7 +150,7 @@ class Handler(Outgoing):
             case Turn():
                 pass  # its call wakes itself
             case commands.Log():
-                if server_log.isEnabledFor(command.level):
+                if server_log.isEnabledFor(command.level) and not command.message.startswith(_PER_CALL):
                     self.log(command.message, command.level)
             case commands.OpenConnection():
                 self._open(command)
