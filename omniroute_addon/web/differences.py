@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Literal
 
 from omniroute_addon.web.resource import Answer
@@ -31,13 +31,18 @@ def differences(before: str, after: str) -> tuple[Change, ...]:
         one, two = before.splitlines(keepends=True), after.splitlines(keepends=True)
     if max(len(one), len(two)) > LINES + WORDS:
         return (Change(kind="gone", text=before), Change(kind="added", text=after))
-    begin = len(commonprefix((one, two)))
-    end = len(commonprefix((one[begin:][::-1], two[begin:][::-1])))
+    begin = _common(one, two)
+    end = _common(one[begin:][::-1], two[begin:][::-1])
     found = [Change(kind="same", text="".join(one[:begin]))] if begin else []
     found += _changes(one[begin : len(one) - end], two[begin : len(two) - end])
     if end:
         found.append(Change(kind="same", text="".join(one[-end:])))
     return tuple(found)
+
+
+def _common(one: list[str], two: list[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False)))
 
 
 def _changes(one: list[str], two: list[str]) -> Iterator[Change]:
