@@ -9,7 +9,7 @@ from omniroute_addon.ledger.record import BYPASSED, REPLAYED, AttemptRecord, Exc
 from omniroute_addon.ledger.reports import Books
 from omniroute_addon.ledger.schema import RUNNING
 
-_OK = ("done", BYPASSED, REPLAYED)
+OK = ("done", BYPASSED, REPLAYED)
 _SHORTEST = 0.05
 """Seconds of streaming below which a speed would say nothing."""
 
@@ -52,7 +52,7 @@ class Line:
 
     @property
     def ok(self) -> bool:
-        return self.outcome in _OK
+        return self.outcome in OK
 
     @property
     def took(self) -> float | None:
@@ -120,24 +120,78 @@ _PAGE = """SELECT x.id, x.started, x.ended, x.client, x.key, x.model, x.route, x
 a.target, a.account, a.provider, a.started, a.first_event, a.ended, a.used, a.input, a.output, a.cache_read,
 coalesce(a.estimated, 0) OR coalesce(a.cost_estimated, 0), a.micro
 FROM (SELECT * FROM exchanges WHERE {} ORDER BY started DESC, id DESC LIMIT ?) x
-LEFT JOIN attempts a ON a.exchange = x.id ORDER BY x.started DESC, x.id DESC, a.number"""
+LEFT JOIN attempts a ON a.exchange = x.id WHERE {} ORDER BY x.started DESC, x.id DESC, a.number"""
 _OF_CALL = 10
 """Columns of ``_Call``."""
 
 
-def before(books: Books, cursor: tuple[float, str] | None, limit: int) -> list[Line]:
-    """The calls before the one at ``cursor`` (its start and id), or the latest, newest first."""
+type Cursor = tuple[float, str]
+"""A call's start and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Calls that cannot be wanted are not even read. What passes is to be looked at again."""
+
+    client: str = ""
+    outcomes: tuple[str, ...] = ()
+    """One of these."""
+    tries: int = 0
+    """At least."""
+    words: tuple[str, ...] = ()
+    """All of them, in lower case, somewhere; those that are not ASCII are not sieved for."""
+
+    def clause(self) -> tuple[str, list[str | float]]:
+        found: list[str] = []
+        values: list[str | float] = []
+        if self.client:
+            found.append("x.client = ?")
+            values.append(self.client)
+        if self.outcomes:
+            found.append(f"x.outcome IN ({', '.join('?' * len(self.outcomes))})")
+            values += self.outcomes
+        if self.tries:
+            found.append("(SELECT count(*) FROM attempts WHERE exchange = x.id) >= ?")
+            values.append(self.tries)
+        for word in filter(str.isascii, self.words):
+            found.append(f"instr(lower({_SAID}), ?)")
+            values.append(word)
+        return " AND ".join(found) or "1", values
+
+
+def _joined(*columns: str) -> str:
+    return " || ' ' || ".join(f"coalesce({column}, '')" for column in columns)
+
+
+_TRIED = f"(SELECT group_concat({_joined('target', 'account')}, ' ') FROM attempts WHERE exchange = x.id)"  # noqa: S608
+_SAID = _joined("x.id", "x.client", "x.model", "x.route", "x.combo", "x.key", "x.outcome", _TRIED)
+
+
+def before(books: Books, cursor: Cursor | None, limit: int, sieve: Sieve | None = None) -> list[Line]:
+    """The calls before the one at ``cursor``, or the latest, newest first: ``limit`` of them, less what is sieved out."""
+    where, values = _since(cursor)
+    wanted, more = ("1", []) if sieve is None else sieve.clause()
+    return list(_lines(books.rows(_PAGE.format(where, wanted), *values, limit, *more)))
+
+
+def place(books: Books, cursor: Cursor | None, count: int) -> Cursor | None:
+    """The ``count``-th call before the one at ``cursor``; None when there are not so many."""
+    where, values = _since(cursor)
+    sql = f"SELECT started, id FROM exchanges WHERE {where} ORDER BY started DESC, id DESC LIMIT 1 OFFSET ?"  # noqa: S608
+    return next(books.rows(sql, *values, count - 1), None)
+
+
+def _since(cursor: Cursor | None) -> tuple[str, list[str | float]]:
     if cursor is None:
-        return list(_lines(books.rows(_PAGE.format("1"), limit)))
+        return "1", []
     started, name = cursor
     # The first condition is what the index answers.
-    clause = "started <= ? AND (started, id) < (?, ?)"
-    return list(_lines(books.rows(_PAGE.format(clause), started, started, name, limit)))
+    return "started <= ? AND (started, id) < (?, ?)", [started, started, name]
 
 
 def one(books: Books, name: str) -> Line | None:
     """The call whose id is or begins with ``name``; None for none, or for several."""
-    rows = books.rows(_PAGE.format("id >= ?1 AND id < ?1 || '~'"), name, 2)
+    rows = books.rows(_PAGE.format("id >= ?1 AND id < ?1 || '~'", "1"), name, 2)
     found = list(_lines(rows))
     return found[0] if len(found) == 1 else None
 

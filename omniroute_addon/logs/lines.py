@@ -80,22 +80,35 @@ def files(directory: Path, name: str) -> list[tuple[Path, os.stat_result]]:
 def read(directory: Path, query: Query) -> list[Entry]:
     """The latest entries that are wanted, oldest first."""
     found: list[Entry] = []
+    words = [word.encode() for word in query.search.lower().split() if _is_raw(word)]
     for path, stat in files(directory, query.tab):
         full = len(found) >= query.limit
         if stat.st_mtime < query.since or (full and stat.st_mtime < found[0].at):
             break
-        found += [entry for entry in _entries(path) if entry.tab == query.tab and query.wants(entry)]
+        found += [entry for entry in _entries(path, words) if entry.tab == query.tab and query.wants(entry)]
         found.sort(key=lambda entry: (entry.at, entry.id))
         del found[: max(0, len(found) - query.limit)]
     return found
 
 
-def _entries(path: Path) -> Iterator[Entry]:
+def _is_raw(word: str) -> bool:
+    """Whether a word that is in an entry is also in its line: letters and digits that JSON writes as they are."""
+    return word.isascii() and word.isalnum() and word not in "none"
+
+
+def _entries(path: Path, words: Sequence[bytes]) -> Iterator[Entry]:
+    """Those of a file; what has not all ``words`` is not even parsed."""
     try:
-        lines = path.read_bytes().splitlines()
+        data = path.read_bytes()
     except OSError:
         return
-    for line in lines:
+    if words:
+        lowered = data.lower()
+        if not all(word in lowered for word in words):
+            return
+    for line in data.splitlines():
+        if words and not all(word in line.lower() for word in words):
+            continue
         with contextlib.suppress(ValueError, TypeError, KeyError):
             entry = Entry(**orjson.loads(line))
             if entry.level in LEVELS and entry.tab in TABS:

@@ -18,6 +18,7 @@ from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.calls import Line
 from omniroute_addon.ledger.record import BYPASSED, REPLAYED
 from omniroute_addon.ledger.reports import Books, NoLedgerError
+from omniroute_addon.ledger.schema import RUNNING
 from omniroute_addon.web.handlers import Socket, query_of
 from omniroute_addon.web.languages import language
 from omniroute_addon.web.lines import Call, plain
@@ -31,13 +32,14 @@ MOST = 500
 SHOWN = 300
 """Rows that a page keeps while calls come."""
 CHUNK = 250
-"""Lines that are read at once while a filter looks for its own."""
+"""Lines that are looked at first while a filter looks for its own; then four times as many, and so on."""
 SCANNED = 20_000
 """Lines that one page looks through for a filter; the next page goes on from there."""
 _PLACE = r"^([0-9]{1,12}(\.[0-9]{1,9})?~[0-9a-z-]{1,64})?$"
 
 type State = Literal["all", "running", "ok", "failed", "fallback", "replayed"]
 
+_OUTCOMES: Mapping[State, tuple[str, ...]] = {"running": (RUNNING,), "ok": calls.OK, "replayed": (BYPASSED, REPLAYED)}
 _IN_STATE: Mapping[State, Callable[[Line], bool]] = {
     "all": lambda _line: True,
     "running": lambda line: line.running,
@@ -75,6 +77,13 @@ class Filter(Asked):
         )
         text = " ".join(word for word in seen if word).lower()
         return all(word in text for word in self.search.lower().split())
+
+    def sieve(self) -> calls.Sieve | None:
+        """What the ledger can tell of a call that is let; None when all are."""
+        if not self.client and not self.search and self.state == "all":
+            return None
+        tries = 2 if self.state == "fallback" else 0
+        return calls.Sieve(self.client, _OUTCOMES.get(self.state, ()), tries, tuple(self.search.lower().split()))
 
 
 class CallsAsked(Filter):
@@ -124,21 +133,32 @@ async def live(site: Site, asked: CallsAsked) -> Calls:
 
 
 def _read(books: Books, asked: CallsAsked, cursor: tuple[float, str] | None) -> _Found:
-    found: list[Line] = []
-    at, scanned, more = cursor, 0, True
-    chunk = asked.limit + 1 if asked == CallsAsked(before=asked.before, limit=asked.limit) else CHUNK
-    while more and len(found) <= asked.limit and scanned < SCANNED:
-        lines = calls.before(books, at, chunk)
-        scanned += len(lines)
-        more = len(lines) == chunk
-        found += [line for line in lines if asked.lets(line)]
-        if lines:
-            at = (lines[-1].started, lines[-1].id)
+    if (sieve := asked.sieve()) is None:
+        found = calls.before(books, cursor, asked.limit + 1)
+        more, at = len(found) > asked.limit, cursor
+    else:
+        found, at, more = _sieved(books, asked, cursor, sieve)
     if len(found) > asked.limit:
         found = found[: asked.limit]
         at, more = (found[-1].started, found[-1].id), True
     clients = tuple(row[0] for row in books.rows("SELECT DISTINCT client FROM exchanges WHERE client IS NOT NULL"))
     return _Found(tuple(found), f"{at[0]!r}~{at[1]}" if more and at else None, clients)
+
+
+def _sieved(
+    books: Books, asked: CallsAsked, cursor: calls.Cursor | None, sieve: calls.Sieve
+) -> tuple[list[Line], calls.Cursor | None, bool]:
+    """What the filter lets, where the search has come to, and whether there is more behind."""
+    found: list[Line] = []
+    at, scanned, chunk, more = cursor, 0, CHUNK, True
+    while more and len(found) <= asked.limit and scanned < SCANNED:
+        chunk = min(chunk, SCANNED - scanned)
+        found += [line for line in calls.before(books, at, chunk, sieve) if asked.lets(line)]
+        last = calls.place(books, at, chunk)
+        at, more = last or at, last is not None
+        scanned += chunk
+        chunk *= 4
+    return found, at, more
 
 
 def _cursor(text: str) -> tuple[float, str] | None:
@@ -205,8 +225,8 @@ class Updates(Socket):
 
 @lru_cache(maxsize=1024)
 def row(line: Line, code: str) -> str:
-    """A line of the table; several pages may show it."""
-    return render("live_row.html", language(code), call=plain(line))
+    """A line of the table; several pages may show it. Without the template's line ends, each of which would be a node."""
+    return render("live_row.html", language(code), call=plain(line)).replace("\n<", "<")
 
 
 RESOURCES = (

@@ -1,4 +1,5 @@
-// The live table: batches of rendered rows over a websocket, put in place once per animation frame, bounded.
+// The live table: batches of rendered rows over a websocket, put in place some times a second, bounded. Placing them takes
+// a tenth of the page's time at most, so that it can be used while calls pour in.
 "use strict";
 
 (() => {
@@ -8,12 +9,17 @@
   const pause = document.getElementById("pause");
   const link = document.getElementById("link");
   const empty = document.getElementById("empty");
+  const heads = [...table.tHead.rows[0].cells];
   const most = Number(table.dataset.most);
   const older = new URLSearchParams(location.search).has("before");
 
   let waiting = new Map(); // id → HTML, or null for a row that goes
+  const some = 5; // new rows that are pointed out; more are a stream
+  const calm = 400; // milliseconds from one batch of a stream to the next
   let held = false;
-  let frame = 0;
+  let timer = 0;
+  let next = 0; // not before, in the time of performance.now()
+  let thaw = 0; // when columns shall be measured again; 0 while their widths are the browser's
   let socket = null;
   let patience = 500;
 
@@ -28,11 +34,22 @@
     return template.content.firstElementChild;
   };
 
+  // The browser measures all cells of a table anew for every row that comes, unless columns have a width. They get what they
+  // have just had, for a while, when that takes long.
+  const freeze = (widths) => {
+    heads.forEach((head, column) => (head.style.width = widths ? `${widths[column]}px` : ""));
+    table.style.tableLayout = widths ? "fixed" : "";
+    thaw = widths ? performance.now() + 5000 : 0;
+  };
+
   const place = () => {
-    frame = 0;
+    timer = 0;
     if (held || document.hidden) return;
+    const began = performance.now();
+    if (thaw && began > thaw) freeze(null);
     const atTop = window.scrollY < 8;
-    const before = document.documentElement.scrollHeight;
+    const before = atTop ? 0 : document.documentElement.scrollHeight;
+    const fresh = [];
     for (const [id, html] of waiting) {
       const old = document.getElementById(`c-${id}`);
       if (html === null) {
@@ -45,22 +62,28 @@
         old.replaceWith(row);
       } else {
         const at = Number(row.dataset.at);
-        let next = body.firstElementChild;
-        while (next && Number(next.dataset.at) > at) next = next.nextElementSibling;
-        if (!next && body.childElementCount >= most) continue;
-        row.classList.add("new");
-        body.insertBefore(row, next);
+        let later = body.firstElementChild;
+        while (later && Number(later.dataset.at) > at) later = later.nextElementSibling;
+        if (!later && body.childElementCount >= most) continue;
+        body.insertBefore(row, later);
+        fresh.push(row);
       }
       if (row.dataset.focus) row.querySelector("a").focus({ preventScroll: true });
     }
     waiting.clear();
     while (body.childElementCount > most) body.lastElementChild.remove();
     empty.hidden = body.childElementCount > 0;
-    if (!atTop) window.scrollBy(0, document.documentElement.scrollHeight - before);
+    if (fresh.length <= some) for (const row of fresh) row.classList.add("new");
+    const after = document.documentElement.scrollHeight; // and the layout is part of what it takes
+    if (!atTop) window.scrollBy(0, after - before);
+    const ended = performance.now();
+    next = ended + Math.min(Math.max(9 * (ended - began), fresh.length > some ? calm : 0), 2000);
+    if (!thaw && ended - began > 12) freeze(heads.map((head) => head.getBoundingClientRect().width));
   };
 
   const soon = () => {
-    if (!frame && !held && !document.hidden) frame = requestAnimationFrame(place);
+    if (timer || held || document.hidden) return;
+    timer = setTimeout(() => requestAnimationFrame(place), Math.max(0, next - performance.now()));
   };
 
   const receive = (event) => {
@@ -105,6 +128,7 @@
     soon();
   });
   document.addEventListener("visibilitychange", soon);
+  window.addEventListener("resize", () => freeze(null));
 
   // A filter is a page of its own: it can be linked to and has its own older calls.
   let typing = 0;

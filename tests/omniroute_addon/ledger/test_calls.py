@@ -1,6 +1,7 @@
 """A call in one line: of its record and of the books alike; pages of them."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +97,38 @@ def test_an_id_that_begins_two_calls_names_none(tmp_path: Path) -> None:
 def test_a_page_is_answered_by_the_index(tmp_path: Path) -> None:
     path = seed(tmp_path / "ledger.db", 10)
     with closing(sqlite3.connect(path)) as connection:
-        sql = calls._PAGE.format("started <= ? AND (started, id) < (?, ?)")
+        sql = calls._PAGE.format("started <= ? AND (started, id) < (?, ?)", "1")
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1, 1, "", 5)))
     assert "exchanges USING INDEX exchanges_started" in plan
     assert "a USING INDEX attempts_exchange" in plan
+
+
+@pytest.mark.parametrize(
+    "sieve, wanted",
+    [
+        (calls.Sieve(), lambda line: line.started),
+        (calls.Sieve(client="codex"), lambda line: line.client == "codex"),
+        (calls.Sieve(outcomes=calls.OK), lambda line: line.ok),
+        (calls.Sieve(tries=2), lambda line: line.tries > 1),
+        (calls.Sieve(words=("opus", "openai")), lambda line: "opus" in line.model and "openai" in line.target),
+        (calls.Sieve(words=("candidate",)), lambda line: not line.ok),
+        (calls.Sieve(words=("größe",)), lambda line: "größe" in line.client),
+    ],
+)
+def test_a_sieve_lets_through_all_that_may_be_wanted(
+    tmp_path: Path, sieve: calls.Sieve, wanted: Callable[[calls.Line], bool]
+) -> None:
+    path = seed(tmp_path / "ledger.db", 200)
+    with books(path) as found:
+        every = calls.before(found, None, 200)
+        sieved = calls.before(found, None, 200, sieve)
+    assert [line for line in sieved if wanted(line)] == [line for line in every if wanted(line)]
+
+
+def test_the_place_of_the_last_call_of_a_page(tmp_path: Path) -> None:
+    path = seed(tmp_path / "ledger.db", 10)
+    with books(path) as found:
+        first = calls.before(found, None, 4)
+        assert calls.place(found, None, 4) == (first[-1].started, first[-1].id)
+        assert calls.place(found, calls.place(found, None, 4), 7) is None
+        assert calls.before(found, calls.place(found, None, 10), 5) == []

@@ -2,7 +2,10 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from omniroute_addon.logs.entries import Entry, Query
 from omniroute_addon.logs.lines import FILES, Bounds, Lines, files, read
@@ -75,3 +78,15 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 
 def test_no_directory_is_an_empty_log(tmp_path: Path) -> None:
     assert read(tmp_path / "none", Query()) == []
+
+
+@pytest.mark.parametrize(
+    "search", ["said", "SAID 7", "none", "on", "größe", 'a "quoted"', "quoted word", "engine 7", "no"]
+)
+def test_what_is_passed_over_unread_is_not_wanted(tmp_path: Path, search: str) -> None:
+    store = Lines(tmp_path, "console", BOUNDS)
+    said = ("said", "Größe", 'a "quoted" word', "none of it", "Said again")
+    entries = [replace(_entry(number, said[number % 5]), facts={"left": None, "n": number}) for number in range(20)]
+    store.add(entries)
+    wanted = [entry.id for entry in entries if Query(search=search).wants(entry)]
+    assert [entry.id for entry in read(tmp_path, Query(search=search))] == wanted

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from omniroute_addon.ledger.calls import Line
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord, Tape
-from omniroute_addon.web.feed import KEPT, Feed
+from omniroute_addon.web.feed import BATCH, KEPT, MOST, Feed
 
 
 def exchange(name: str, started: float = 1.0) -> ExchangeRecord:
@@ -88,6 +88,19 @@ def test_a_call_is_found_by_how_its_id_begins() -> None:
     end(feed, exchange("1f2e3d4c-5b6a"))
     found = feed.find("1f2e3d4c")
     assert (found and found.id, feed.find("ffff")) == ("1f2e3d4c-5b6a", None)
+
+
+def test_a_storm_is_told_batch_by_batch_and_what_no_page_would_show_is_left_out() -> None:
+    async def play(feed: Feed, next_batch: object) -> None:
+        for number in range(MOST + 50):
+            end(feed, exchange(str(number), float(number)))
+        begin(feed, exchange("running"))
+        for _ in range(MOST // BATCH + 1):
+            await next_batch()  # type: ignore[operator]
+
+    heard = watched(play)
+    assert [len(batch) for batch in heard] == [BATCH] * (MOST // BATCH) + [1]
+    assert (heard[0][0][0], heard[-1][0][0]) == ("50", "running")
 
 
 def test_nobody_looking_costs_nothing() -> None:

@@ -1,15 +1,23 @@
 """The live page in Chromium against a proxy that serves calls; its rows, filters, pause, words and limits."""
 
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from tornado.websocket import WebSocketClosedError
 
+from omniroute_addon.ledger import calls
+from omniroute_addon.ledger.reports import books
+from omniroute_addon.web.languages import language
+from omniroute_addon.web.pages import live
 from omniroute_addon.web.pages.live import CallsAsked
 from tests.omniroute_addon.web.conftest import Visit
 from tests.omniroute_addon.web.seeding import seed
@@ -208,6 +216,77 @@ def test_the_table_stays_bounded_and_keeps_up_with_fifty_calls_a_second(
 )
 def test_a_script_gets_the_same_as_the_page(used: Opened, api: Api, asked: dict[str, str], count: int) -> None:
     assert len(api(used, "calls", **asked).json()["calls"]) == count
+
+
+FILTERS: tuple[dict[str, Any], ...] = (
+    {"search": "OPUS glm"},
+    {"search": "glm-main"},
+    {"search": "candidate failed"},
+    {"client": "codex"},
+    {"state": "failed"},
+    {"state": "ok", "client": "codex"},
+    {"state": "fallback"},
+    {"state": "replayed"},
+    {"search": "größe"},
+)
+
+
+@pytest.mark.parametrize("asked", FILTERS, ids=str)
+def test_a_filter_finds_page_by_page_what_it_lets(tmp_path: Path, asked: dict[str, Any]) -> None:
+    path = seed(tmp_path / "ledger.db", 1500)
+    found: list[str] = []
+    with books(path) as ledger:
+        every = [line.id for line in calls.before(ledger, None, 1500) if live.Filter(**asked).lets(line)]
+        before: str | None = ""
+        while before is not None:
+            page = CallsAsked(**asked, before=before, limit=40)
+            one = live._read(ledger, page, live._cursor(before))
+            assert len(one.lines) <= 40
+            found += [line.id for line in one.lines]
+            before = one.next
+    assert found == every
+
+
+class Slow(live.Updates):
+    """A socket whose messages leave when the test says so."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._filter, self._language = live.Filter(), language("en")
+        self._waiting, self._sending = {}, None
+        self.stopped = False
+        self._stop = self.stop
+        self.site = SimpleNamespace(redact=str)  # type: ignore[assignment]
+        self.sent: list[list[str]] = []
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def write_message(self, message: Any, binary: bool = False) -> "asyncio.Future[None]":
+        self.sent.append(list(json.loads(message)["rows"]))
+        return self._loop.create_future()
+
+    def leave(self, error: Exception | None = None) -> None:
+        sending = self._sending
+        assert sending is not None
+        sending.set_exception(error) if error else sending.set_result(None)
+        self._sent(sending)
+
+
+def test_a_page_that_does_not_read_is_told_the_newest_when_it_does(tmp_path: Path) -> None:
+    path = seed(tmp_path / "ledger.db", live.SHOWN + 100)
+    with books(path) as ledger:
+        lines = calls.before(ledger, None, live.SHOWN + 100)[::-1]
+
+    with closing(asyncio.new_event_loop()) as loop:
+        slow = Slow(loop)
+        for line in lines:
+            slow._tell([line])
+        assert slow.sent == [[lines[0].id]]
+        slow.leave()
+        assert slow.sent[1:] == [[line.id for line in lines[-live.SHOWN :]]]
+        slow.leave(WebSocketClosedError())
+        assert slow.stopped
 
 
 def test_a_page_begins_where_the_one_before_ended() -> None:
