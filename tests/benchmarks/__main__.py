@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import burst, pages, planner, profiles, proxies, translators
+from tests.benchmarks import burst, live, pages, planner, profiles, proxies, translators
 from tests.benchmarks.pages import PAINT_TARGET, PageFigure
 from tests.benchmarks.planner import PLAN_TARGET, PlanFigure
 from tests.benchmarks.proxies import Row
-from tests.benchmarks.report import write, write_profiles
+from tests.benchmarks.report import lines_of_live, write, write_pages, write_profiles
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, SUBJECTS, TRANSLATED
 from tests.benchmarks.translators import EVENTS_TARGET, LISTENER_TARGET, REQUEST_TARGET, Figures
 
@@ -34,6 +34,7 @@ def main(
         Literal["proxies", "translators", "planner", "pages"] | None, typer.Option(help="One of the four parts.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds over the subjects.")] = 3,
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long the live page is watched.")] = 0.5,
     json: Annotated[bool, typer.Option("--json", help="Every value of every round, as JSON.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Where the time goes, load by load.")] = False,
 ) -> None:
@@ -50,7 +51,10 @@ def main(
         figures = translators.measure(tell) if only in (None, "translators") else None
         tell("the planner")
         plans = planner.measure() if only in (None, "planner") else []
-        painted = pages.measure(tell) if only in (None, "pages") else []
+        with_pages = only in (None, "pages")
+        painted = pages.measure(tell) if with_pages else []
+        watched = live.throughput(rounds, tell) if with_pages else []
+        steady = live.steady(minutes, tell) if with_pages else None
     if json:
         document = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
@@ -58,6 +62,7 @@ def main(
             "translators": asdict(figures) if figures else None,
             "planner": [asdict(figure) for figure in plans],
             "pages": [asdict(figure) for figure in painted],
+            "live": {"watched": [asdict(one) for one in watched], "steady": asdict(steady) if steady else None},
         }
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
         return
@@ -68,8 +73,11 @@ def main(
         _show_translators(figures)
     if plans:
         _show_plans(plans)
-    if painted:
+    if painted and steady:
         _show_pages(painted)
+        for line in lines_of_live(watched, steady):
+            _out.print(line, markup=False)
+        write_pages(painted, watched, steady)
 
 
 def _show_pages(figures: list[PageFigure]) -> None:

@@ -6,6 +6,7 @@ call whose page is opened is one of a coding agent's, with its four bodies.
 
 import contextlib
 import json
+import os
 import shutil
 import statistics
 import tempfile
@@ -22,7 +23,7 @@ from omniroute_addon.config.logs import LinesLog
 from omniroute_addon.evals import store
 from omniroute_addon.evals.run import Billed, Card, Result
 from omniroute_addon.logs.entries import Entry, Tab
-from omniroute_addon.logs.lines import Bounds, Lines
+from omniroute_addon.logs.lines import Bounds, Lines, files
 from omniroute_addon.logs.writer import directory as logs_in
 from omniroute_addon.web import pages
 from tests.benchmarks import subjects
@@ -52,17 +53,20 @@ class PageFigure:
 class Site:
     """Our pages at a running proxy."""
 
-    proxy: Proxy
+    web: str
+    """mitmweb's address, with the login token."""
+
+    @property
+    def root(self) -> str:
+        return self.web.partition("?")[0].rstrip("/") + "/"
 
     @property
     def base(self) -> str:
-        assert self.proxy.web is not None
-        return self.proxy.web.partition("?")[0].rstrip("/") + "/omniroute/"
+        return self.root + "omniroute/"
 
     @property
     def token(self) -> str:
-        assert self.proxy.web is not None
-        return self.proxy.web.partition("?token=")[2]
+        return self.web.partition("?token=")[2]
 
     def ask(self, path: str, method: str = "GET", **more: object) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token}"}
@@ -136,7 +140,8 @@ def _stand() -> Generator[Site]:
             trusted = {"SSL_CERT_FILE": str(served.authority)}
             with running(place, _rules(ledger, served.port), headless=False, env=trusted) as proxy:
                 _call(proxy)
-                yield Site(proxy)
+                assert proxy.web is not None
+                yield Site(proxy.web)
 
 
 def _rules(ledger: Path, port: int) -> str:
@@ -164,6 +169,8 @@ def _fill(home: Path) -> None:
                     for number in range(500)
                 ]
             )
+        for number, (path, _) in enumerate(files(logs_in(home), tab)):
+            os.utime(path, (time.time() - number * 10_000,) * 2)  # as if they had been written when they say
     for number in range(store.KEPT):
         started = time.time() - number * 600
         results = tuple(

@@ -111,7 +111,7 @@ def _loads(rows: Rows, subject: Subject) -> None:
     if name in (subjects.PASSTHROUGH, subjects.TRANSLATED):  # stock speaks HTTP/2 only where the provider does
         _requests(rows, subject, "requests/s, HTTP/2, 16 streams", "CPU per request, HTTP/2", 16, http2=True)
     _requests(rows, subject, "new connections/s, c=4", "CPU per new connection", 4, fresh=True)
-    with _cpu(subject.process) as used:
+    with cpu(subject.process) as used:
         streamed = run(subject.job("chunks", 16, seconds=1.5, chunks=250))
     rows.add("chunks/s, c=16, full speed", "1/s", name, streamed.chunks / streamed.seconds)
     if subject.process is not None:
@@ -123,7 +123,7 @@ def _loads(rows: Rows, subject: Subject) -> None:
 
 
 def _requests(rows: Rows, subject: Subject, rate: str, cost: str, clients: int, **more: float) -> None:
-    with _cpu(subject.process) as used:
+    with cpu(subject.process) as used:
         asked = run(subject.job("requests", clients, seconds=1.5, **more))
     rows.add(rate, "1/s", subject.name, asked.calls / asked.seconds)
     if subject.process is not None:
@@ -153,7 +153,7 @@ def run(job: Job) -> Result:
 
 
 @contextlib.contextmanager
-def _cpu(process: Process | None) -> Iterator[list[float]]:
+def cpu(process: Process | None) -> Iterator[list[float]]:
     """Seconds of processor time that the block used, as the list's only item once it has ended."""
     used: list[float] = []
     before = process.cpu() if process else 0.0

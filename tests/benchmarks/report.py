@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.burst import ADDED, LATER
+from tests.benchmarks.live import FLAT, LEFT_TARGET, NOBODY, RATE, Steady, Watched
+from tests.benchmarks.pages import CALLS, PAINT_TARGET, PageFigure
 from tests.benchmarks.profiles import FIRST, Profile
 from tests.benchmarks.proxies import HELD, Row
 from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, TRANSLATED
@@ -14,6 +16,7 @@ from tests.benchmarks.subjects import OURS, PASSTHROUGH, STOCK, TRANSLATED
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 _END = "<!-- end -->\n"
 _TABLE, _PROFILES = "<!-- written by make bench -->\n", "<!-- written by make profile -->\n"
+_PAGES = "<!-- pages, written by make bench -->\n"
 
 _HEAD = """\
 {machine}; the machine's load at the end of the run was {load}.
@@ -58,6 +61,57 @@ def write_profiles(profiles: list[Profile]) -> None:
         f"- **{one.scenario}**: {', '.join(f'`{name}` {share:.1%}' for name, share in one.costs)}\n" for one in profiles
     ]
     _replace(_PROFILES, head + "".join(lines))
+
+
+def write_pages(painted: list[PageFigure], watched: list[Watched], steady: Steady) -> None:
+    head = f"{_machine()}; the machine's load at the end of the run was {os.getloadavg()[0]:.1f}.\n\n"
+    rows = [
+        f"| `{one.path}` | {one.server:.0f} | {one.paint:.0f} | {'met' if one.paint <= PAINT_TARGET else 'missed'} |\n"
+        for one in painted
+    ]
+    table = f"| page, {CALLS:,} calls | server, ms | first paint, ms | ≤ {PAINT_TARGET:.0f} ms |\n|---|---:|---:|---|\n"
+    lines = "\n".join(lines_of_live(watched, steady))
+    _replace(_PAGES, head + table + "".join(rows) + f"\n{lines}\n")
+
+
+def lines_of_live(watched: list[Watched], steady: Steady) -> list[str]:
+    """Tables in Markdown."""
+    lines = [
+        "| 16 clients, translated | requests/s | × | CPU per request, ms | × | target |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for one in watched:
+        judged = (
+            "" if one.condition == NOBODY else f"{'met' if one.left >= LEFT_TARGET else 'missed'}: ≥ {LEFT_TARGET:g}"
+        )
+        lines.append(
+            f"| {one.condition} | {one.rate:.0f} | {one.left:.2f} | {one.cost:.2f} | {one.times:.2f} | {judged} |"
+        )
+    last = steady.looks[-1]
+    minutes = last.at / 60
+    told = (
+        ("script's heap, MB", lambda look: look.heap, ".1f"),
+        ("DOM nodes", lambda look: look.nodes, ",.0f"),
+        ("renderer's memory, MB", lambda look: look.renderer, ".0f"),
+        ("page's processor time, of a core", lambda look: look.busy, ".2f"),
+        ("proxy's memory, MB", lambda look: look.proxy, ".0f"),
+        ("rows", lambda look: look.rows, ".0f"),
+        ("newest row's age, s", lambda look: look.behind, ".1f"),
+    )
+    lines += [
+        "",
+        f"| {minutes:.1f} minutes at {steady.rate:.0f} exchanges/s (target {RATE}) | lowest | highest | end against begin | target |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for name, value, form in told:
+        several = [value(look) for look in steady.looks]
+        grown = steady.grown(value)
+        target = f"{'met' if grown <= FLAT else 'missed'}: ≤ {FLAT:g}" if "MB" in name or "nodes" in name else ""
+        lines.append(
+            f"| {name} | {format(min(several), form)} | {format(max(several), form)} | {grown:.2f} | {target} |"
+        )
+    lines += ["", f"Tasks of the page above 50 ms: {last.tasks}, the longest {last.longest:.0f} ms."]
+    return lines
 
 
 def _machine() -> str:

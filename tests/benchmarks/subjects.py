@@ -54,11 +54,12 @@ class Process:
     trust: Path
     started_in: float
     """Seconds from its start to the first moment at which it serves calls."""
+    web: str | None = None
+    """mitmweb's address with the login token; of our process only."""
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_of(self.pid)
 
     def memory(self) -> tuple[float, float]:
         """Resident now and at its peak, in MB."""
@@ -146,7 +147,14 @@ def ours(home: Path, served: Provider, *, web: bool = False) -> Generator[Proces
         assert ready is not None, "our proxy did not start"
         took = time.monotonic() - began
         port = int(ready.partition("proxy=http://127.0.0.1:")[2].split()[0])
-        yield Process(process.pid, port, data / "ca" / "mitmproxy-ca-cert.pem", took)
+        page = ready.partition("web=")[2].split()[0]
+        yield Process(process.pid, port, data / "ca" / "mitmproxy-ca-cert.pem", took, None if page == "-" else page)
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def all_of(served: Provider, floor: Process, own: Process) -> list[Subject]:
