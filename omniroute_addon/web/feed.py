@@ -6,6 +6,7 @@ to each listener at once; when nobody looks, no timer runs. The latest ``KEPT`` 
 opens misses nothing between the ledger's last write and its first batch.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -26,7 +27,8 @@ type Listener = Callable[[Sequence[calls.Line]], None]
 class Feed:
     """One per proxy; belongs to the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._running: dict[str, ExchangeRecord] = {}
         self._ended: OrderedDict[str, calls.Line] = OrderedDict()
         self._fresh: dict[str, calls.Line] = {}
@@ -79,9 +81,12 @@ class Feed:
         if not self._listeners:
             return
         batch = [self._fresh.pop(name) for name in list(self._fresh)[:BATCH]]
+        now = self._clock()
         for name, record in self._running.items():
             if len(batch) >= BATCH:
                 break
+            if 0 <= now - record.started < EVERY:
+                continue  # it may have ended by the next batch
             seen = _seen(record)
             if self._told.get(name) != seen:
                 self._told[name] = seen

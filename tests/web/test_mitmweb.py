@@ -152,6 +152,11 @@ def test_a_fallback_is_marked_and_so_is_the_failed_attempt(fallback: Opened) -> 
     assert marks == {"premium-coding → local/qwen3-coder": "🔄", "↳ attempt 1": "⚠", "↳ attempt 2": ""}
 
 
+def test_the_event_log_has_no_line_for_every_call(fallback: Opened) -> None:
+    fallback.web.wait_event("client connect")
+    assert b"Streaming" not in fallback.web.get("/events")
+
+
 def test_an_untouched_call_shows_its_answer(open_up: Open, provider: Provider, second: Provider) -> None:
     provider.script(Say(ANSWER))
     opened = open_up(rules(provider, second))

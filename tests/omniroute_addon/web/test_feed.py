@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from omniroute_addon.ledger.calls import Line
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord, Tape
-from omniroute_addon.web.feed import BATCH, KEPT, MOST, Feed
+from omniroute_addon.web.feed import BATCH, EVERY, KEPT, MOST, Feed
 
 
 def exchange(name: str, started: float = 1.0) -> ExchangeRecord:
@@ -101,6 +101,22 @@ def test_a_storm_is_told_batch_by_batch_and_what_no_page_would_show_is_left_out(
     heard = watched(play)
     assert [len(batch) for batch in heard] == [BATCH] * (MOST // BATCH) + [1]
     assert (heard[0][0][0], heard[-1][0][0]) == ("50", "running")
+
+
+def test_a_call_that_has_just_begun_is_told_of_in_the_next_batch() -> None:
+    heard: list[list[str]] = []
+
+    async def main() -> None:
+        times = iter([100.0, 100.0 + EVERY])
+        feed = Feed(lambda: next(times))
+        feed.listen(lambda batch: heard.append([line.id for line in batch]))
+        begin(feed, exchange("old", 100.0 - EVERY))
+        begin(feed, exchange("new", 100.0))
+        feed._tell()
+        feed._tell()
+
+    asyncio.run(main())
+    assert heard == [["old"], ["new"]]
 
 
 def test_nobody_looking_costs_nothing() -> None:
