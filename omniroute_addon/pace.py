@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-SHARE = 0.05
+SHARE = 0.03
 
 
 class Pace:

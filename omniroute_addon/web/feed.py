@@ -16,7 +16,7 @@ from omniroute_addon.pace import Pace
 
 EVERY = 0.2
 KEPT = 200
-MOST = 300
+MOST = 200
 """Calls that wait to be told of: as many as a page shows. Only in a storm are there more, and older ones are left out."""
 BATCH = 100
 """Calls of one batch; more wait for the next one, so that no batch holds up the calls themselves."""

@@ -29,7 +29,7 @@ from omniroute_addon.web.site import Site
 PAGE = 60
 """Rows of the first paint."""
 MOST = 500
-SHOWN = 300
+SHOWN = 200
 """Rows that a page keeps while calls come."""
 CHUNK = 250
 """Lines that are looked at first while a filter looks for its own; then four times as many, and so on."""

@@ -14,11 +14,13 @@
   const older = new URLSearchParams(location.search).has("before");
 
   let waiting = new Map(); // id → HTML, or null for a row that goes
-  const some = 5; // new rows that are pointed out; more are a stream
+  const some = 5; // new rows that are pointed out, when none came for a while; more are a stream
+  const still = 1500; // milliseconds that are a while
   const calm = 400; // milliseconds from one batch of a stream to the next
   let held = false;
   let timer = 0;
   let next = 0; // not before, in the time of performance.now()
+  let latest = 0; // when a new row was placed
   let thaw = 0; // when columns shall be measured again; 0 while their widths are the browser's
   let socket = null;
   let patience = 500;
@@ -73,7 +75,8 @@
     waiting.clear();
     while (body.childElementCount > most) body.lastElementChild.remove();
     empty.hidden = body.childElementCount > 0;
-    if (fresh.length <= some) for (const row of fresh) row.classList.add("new");
+    if (fresh.length <= some && began > latest + still) for (const row of fresh) row.classList.add("new");
+    if (fresh.length) latest = began;
     const after = document.documentElement.scrollHeight; // and the layout is part of what it takes
     if (!atTop) window.scrollBy(0, after - before);
     const ended = performance.now();
