@@ -4,15 +4,18 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from mitmproxy import flowfilter, http
+from mitmproxy import flowfilter, http, options
 from mitmproxy.log import LogEntry
 from mitmproxy.test import taddons, tflow
 from mitmproxy.tools.web.app import ClientConnection
 
+from omniroute_addon.addons import mitmweb
 from omniroute_addon.addons.gathered import BEHIND, PAGES, SLICE, Announcer, GatheredView
+from omniroute_addon.addons.lifecycle import OmniRoute
 from omniroute_addon.addons.view import exposed
 from tests.omniroute_addon.loopback import run
 
@@ -203,4 +206,29 @@ def test_nobody_looking_costs_no_json(comment: str, monkeypatch: pytest.MonkeyPa
             told._tell()
 
     monkeypatch.setattr("omniroute_addon.addons.gathered.flow_to_json", lambda _: pytest.fail("JSON for nobody"))
+    run(main)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_with_another_mitmproxy_mitmwebs_own_way_is_used(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not known:
+        monkeypatch.setattr(mitmweb, "PAGES", replace(PAGES, digests=("of another",)))
+
+    async def main() -> None:
+        page = Page()
+        web = mitmweb.Web(options.Options(), OmniRoute())
+        assert isinstance(web.view, GatheredView) == known
+        ClientConnection.connections.add(page)
+        try:
+            shown = called()
+            web.view.add([shown])
+            assert page._send_queue.empty() == known
+            await page.read(of("add", shown))
+            shown.comment = "new"
+            web.view.update([shown])
+            assert (await page.read(of("update", shown)))["payload"]["flow"]["comment"] == "new"
+        finally:
+            ClientConnection.connections.clear()
+            web.events.done()
+
     run(main)
