@@ -38,6 +38,8 @@ FLAT = 1.1
 """Times as much at the end as after warming up is no growth."""
 _STREAM = 10
 """Chunks, one every 100 ms."""
+_SETTLED = 1000
+"""Milliseconds after which a page has nothing more to do than to follow."""
 _EVERY = 10.0
 """Seconds between two looks."""
 _WATCH = """() => {
@@ -141,12 +143,14 @@ def _looking(condition: str, site: Site, browser: Browser) -> Generator[None]:
             with _reading(site):
                 yield
         case "Live open":
-            with contextlib.closing(_open(browser, site)):
+            with contextlib.closing(_open(browser, site)) as page:
+                page.wait_for_timeout(_SETTLED)
                 yield
         case "mitmweb's page open":
             page = browser.new_page()
             page.goto(site.web)
             page.wait_for_selector(".flow-table")
+            page.wait_for_timeout(_SETTLED)
             yield
             page.close()
         case _:
