@@ -4,7 +4,6 @@ The relay opens when the configuration is first known, before mitmproxy's listen
 """
 
 import asyncio
-import gc
 import logging
 import os
 import threading
@@ -43,7 +42,7 @@ WARM = 1.0
 SETTLED = 2.0
 """Seconds after which what is there stays: full garbage collections, which stop all streams, look at it no more."""
 TRIM = 30.0
-"""Seconds between two times that unused memory goes back to the system."""
+"""Seconds between two times that unused memory is looked for and goes back to the system."""
 POLL = 0.25
 """Seconds between two looks at the rule file."""
 
@@ -90,11 +89,12 @@ class OmniRoute:
     async def running(self) -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(WARM, _warm)
-        loop.call_later(SETTLED, gc.freeze)
+        garbage = heap.Garbage()
+        loop.call_later(SETTLED, garbage.settle)
         if self.engine is not None and (name := self.engine.snapshot.ways.environment.own) is not None:
             logger.log(ALERT, "%s leads to OmniRoute itself: calls to providers do not follow it", name)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
-        self._tidy = asyncio_utils.create_task(_trim(), name="omniroute: memory", keep_ref=True)
+        self._tidy = asyncio_utils.create_task(self._trim(garbage), name="omniroute: memory", keep_ref=True)
 
     async def done(self) -> None:
         for task in (self._watch, self._tidy):
@@ -143,6 +143,12 @@ class OmniRoute:
             self._reset()
             self.look()
 
+    async def _trim(self, garbage: heap.Garbage) -> None:
+        while True:
+            await asyncio.sleep(TRIM)
+            garbage.collect(busy=self.engine is not None and self.engine.relay.running > 0)
+            await asyncio.to_thread(heap.trim)
+
     def look(self, *, again: bool = False) -> None:
         """Use the rule file when it has changed, or ``again`` because what it names has."""
         assert self._reloader is not None
@@ -172,12 +178,6 @@ class OmniRoute:
                     logger.warning("not decrypted, the CA does not cover: %s", ", ".join(sorted(missing)))
                 for tell in self.renewed:
                     tell(snapshot)
-
-
-async def _trim() -> None:
-    while True:
-        await asyncio.sleep(TRIM)
-        await asyncio.to_thread(heap.trim)
 
 
 def _warm() -> None:

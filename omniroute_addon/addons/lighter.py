@@ -3,19 +3,21 @@
 ``install`` replaces methods of mitmproxy's classes; only where it is the mitmproxy that they were written for
 (``contract``). A message's field types are looked up once for each set of types, and a header is found without making
 the lower-case form of each name in three calls. The certificate and the key that a host is shown with are brought into
-OpenSSL's form once and not for every connection, and the dozen layers of a connection keep no long queues for the rare
-events that have to wait.
+OpenSSL's form once and not for every connection, OpenSSL keeps no buffers for connections that are silent, and the
+dozen layers of a connection no long queues for the rare events that have to wait.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 
 from mitmproxy import http
+from mitmproxy.net import tls
 from mitmproxy.proxy import context, events, layer
-from OpenSSL import crypto
+from OpenSSL import SSL, crypto
 
 _CHECK = http.MessageData.__post_init__
 _LAYER = layer.Layer.__init__
+_CONTEXT = tls._create_ssl_context  # noqa: SLF001  the contract covers it
 _CERTIFICATE = lru_cache(1024)(crypto.X509.from_cryptography)
 _KEY = lru_cache(64)(crypto.PKey.from_cryptography_key)
 _SOUND: set[tuple[type, ...]] = set()
@@ -28,6 +30,7 @@ def install() -> None:
     http.Headers.get = _get  # type: ignore[method-assign,assignment]
     http.Headers.__contains__ = _contains  # type: ignore[method-assign]
     layer.Layer.__init__ = _layer  # type: ignore[method-assign]
+    tls._create_ssl_context = _context  # noqa: SLF001
     crypto.X509.from_cryptography = _CERTIFICATE  # type: ignore[method-assign,assignment]
     crypto.PKey.from_cryptography_key = _KEY  # type: ignore[method-assign,assignment]
 
@@ -44,6 +47,13 @@ class _Waiting(list[events.Event]):
 def _layer(self: layer.Layer, found: context.Context) -> None:
     _LAYER(self, found)
     self._paused_event_queue = _Waiting()  # type: ignore[assignment]
+
+
+def _context(**settings: object) -> SSL.Context:
+    """With the mode that Python's own ``ssl`` sets for every context: 34 KiB less for each connection."""
+    made = _CONTEXT(**settings)  # type: ignore[arg-type]  # as they come
+    made.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    return made
 
 
 def _check(self: http.MessageData) -> None:

@@ -12,7 +12,6 @@ it so.
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -26,7 +25,7 @@ from mitmproxy.utils import asyncio_utils
 
 from omniroute_addon.addons import dispatch, lighter
 from omniroute_addon.addons.dispatch import Dispatch, arguments
-from omniroute_addon.addons.layers import FULL, Call, Turn, adopt
+from omniroute_addon.addons.layers import FULL, Call, Turn, adopt, part
 from omniroute_addon.addons.outgoing import Outgoing
 from omniroute_addon.engine.call import ClientLeftError
 from omniroute_addon.engine.engine import Engine
@@ -43,6 +42,25 @@ def _kill(self: flow.Flow) -> None:
     _KILL(self)
     if self._resume_event is not None:
         self._resume_event.set()
+
+
+class _Gone(layer.Layer):
+    """Of a connection that has ended."""
+
+    def __init__(self) -> None:
+        pass
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        yield from ()
+
+    handle_event = _handle_event
+
+
+_GONE = _Gone()
+
+
+async def _late() -> None:
+    """Nobody is left to be timed out."""
 
 
 class Host(Protocol):
@@ -83,25 +101,31 @@ class Listener(Proxyserver):
 
 class Handler(Outgoing):
     relay: Relay | None
-    _queue: deque[events.Event]
+    _queue: list[events.Event]
     _busy: bool
     _unsent: dict[connection.Connection, list[bytes]]
-    _starting: deque[Call]
+    _starting: list[Call]
     """To begin when what was written has left."""
     _calls: set[Call]
     _waiting: list[asyncio.Future[None]]
     _unfinished: dict[commands.StartHook, tuple[object, Awaitable[None] | None]]
     """Hooks that are not done at once, on their way to ``_do``."""
+    _slow: int
+    """Hooks that are still to end."""
+    _left: bool
+    """The client has."""
 
     def prepare(self, relay: Relay | None) -> None:
         self.relay = relay
-        self._queue = deque()
+        self._queue = []
         self._busy = False
         self._unsent = {}
-        self._starting = deque()
+        self._starting = []
         self._calls = set()
         self._waiting = []
         self._unfinished = {}
+        self._slow = 0
+        self._left = False
 
     async def handle_client(self) -> None:
         try:
@@ -109,6 +133,22 @@ class Handler(Outgoing):
         finally:
             for call in list(self._calls):
                 call.leave()
+            self._left = True
+            self._part()
+
+    async def handle_connection(self, connection: connection.Connection) -> None:
+        try:
+            await super().handle_connection(connection)
+        except asyncio.CancelledError as error:
+            # mitmproxy keeps it in a variable of the frame that it points to: a circle, with this handler in it.
+            raise error.with_traceback(None) from None
+
+    def _part(self) -> None:
+        """When nothing is to come any more, free what the layers hold at once."""
+        if self._left and not self._slow and self.layer is not _GONE:
+            top, self.layer = self.layer, _GONE
+            part(top)
+            self.timeout_watchdog.callback = _late
 
     async def server_event(self, event: events.Event) -> None:
         self.advance(event)
@@ -123,7 +163,7 @@ class Handler(Outgoing):
         try:
             while self._queue:
                 try:
-                    for command in self.layer.handle_event(self._queue.popleft()):
+                    for command in self.layer.handle_event(self._queue.pop(0)):
                         self._do(command)
                 except Exception:  # noqa: BLE001  as mitmproxy does
                     self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
@@ -132,7 +172,7 @@ class Handler(Outgoing):
         while self._unsent:
             self._send(*self._unsent.popitem())
         while self._starting:
-            self._starting.popleft().begin()
+            self._starting.pop(0).begin()
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for one in waiting:
@@ -206,19 +246,24 @@ class Handler(Outgoing):
             self._completed(hook)
             return
         data, rest = self._unfinished.pop(hook)
+        self._slow += 1
         asyncio_utils.create_task(
             self._finish(hook, data, rest), name=f"handle_hook({hook.name})", keep_ref=True, client=self.client.peername
         )
 
     async def _finish(self, hook: commands.StartHook, data: object, rest: Awaitable[None] | None) -> None:
         """A hook that takes its time, or a flow that the user has stopped."""
-        with self.timeout_watchdog.disarm():
-            if rest is not None:
-                await rest
-            if isinstance(data, flow.Flow):
-                await data.wait_for_resume()
-        self._adopt(hook)
-        self._completed(hook)
+        try:
+            with self.timeout_watchdog.disarm():
+                if rest is not None:
+                    await rest
+                if isinstance(data, flow.Flow):
+                    await data.wait_for_resume()
+            self._adopt(hook)
+            self._completed(hook)
+        finally:
+            self._slow -= 1
+            self._part()
 
     def _completed(self, hook: commands.StartHook) -> None:
         if hook.blocking:

@@ -47,3 +47,45 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(heap.ctypes, "CDLL", lambda _: object())
     assert heap.steady() is False
+
+
+COLLECTIONS = """
+import gc, sys
+from omniroute_addon import heap
+
+garbage = heap.Garbage()
+garbage.settle()
+began = gc.get_stats()[2]["collections"]
+
+def full():
+    return gc.get_stats()[2]["collections"] - began
+
+class Circle:
+    def __init__(self):
+        self.me = self
+
+{program}
+"""
+
+
+def _said(program: str) -> list[str]:
+    text = COLLECTIONS.replace("{program}", program)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True)
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python collects step by step")
+def test_nothing_is_held_up_by_full_collections_while_calls_are_under_way() -> None:
+    many = "kept = [Circle() for _ in range(300_000)]; print(full(), garbage.collect(busy=True), full())"
+    assert _said(many) == ["0", "False", "0"]
+
+
+def test_circles_are_freed_when_no_call_is_under_way() -> None:
+    program = "lost = [Circle() for _ in range(300_000)]; del lost; print(garbage.collect(busy=False))"
+    settled = "; print(sum(type(one) is Circle for one in gc.get_objects()), garbage.collect(busy=False))"
+    assert _said(program + settled) == ["True", "0", "False"]
+
+
+def test_memory_that_has_doubled_is_looked_through_in_the_middle_of_calls() -> None:
+    program = "heap.LEAST = 100_000; lost = [Circle() for _ in range(400_000)]; del lost"
+    assert _said(program + "; print(garbage.collect(busy=True), garbage.collect(busy=True))") == ["True", "False"]

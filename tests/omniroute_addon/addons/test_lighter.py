@@ -25,6 +25,7 @@ def mitmproxys(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         (http.Headers, ("get_all", "get", "__contains__")),
         (http.MessageData, ("__post_init__",)),
         (layer.Layer, ("__init__",)),
+        (tls, ("_create_ssl_context",)),
         (crypto.X509, ("from_cryptography",)),
         (crypto.PKey, ("from_cryptography_key",)),
     )
@@ -81,6 +82,11 @@ def _context(least: tls.Version) -> SSL.Context:
         extra_chain_certs=(),
         dhparams=None,  # type: ignore[arg-type]  # there need not be any
     )
+
+
+def test_a_silent_connection_keeps_no_buffers(mitmproxys: Callable[[], None]) -> None:
+    mitmproxys()
+    assert _context(tls.Version.TLS1_2).set_mode(0) & SSL.MODE_RELEASE_BUFFERS
 
 
 def test_a_host_is_shown_with_the_same_certificate_and_key_every_time(

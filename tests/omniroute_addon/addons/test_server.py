@@ -1,6 +1,9 @@
 """Client connections of ours: hooks that wait, flows that the user stops, everything that still goes by sockets."""
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
 
 import pytest
 from mitmproxy import http
@@ -143,6 +146,101 @@ def test_a_client_that_comes_and_goes_leaves_nothing() -> None:
         assert b"hello" in await stand.ask()
         while stand.connections:  # noqa: ASYNC110  mitmproxy has no event for it
             await asyncio.sleep(0)
+
+    scene(Stand(hello), main)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def _gone(one: weakref.ref[object]) -> None:
+    while one() is not None:  # noqa: ASYNC110  there is no event for it
+        await asyncio.sleep(0)
+
+
+async def _connection(stand: Stand) -> weakref.ref[object]:
+    """The only open one, once mitmproxy knows it."""
+    while not stand.connections:  # noqa: ASYNC110  the same
+        await asyncio.sleep(0)
+    (found,) = stand.connections.values()
+    return weakref.ref(found)
+
+
+POST = b"POST http://provider.test/ HTTP/1.1\r\nhost: provider.test\r\ncontent-length: 0\r\n\r\n"
+CONNECT = b"CONNECT provider.test:80 HTTP/1.1\r\nhost: provider.test:80\r\n\r\n"
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("through_a_tunnel", [False, True])
+def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector(through_a_tunnel: bool) -> None:
+    async def once(stand: Stand) -> weakref.ref[object]:
+        reader, writer = await stand.dial()
+        open_one = await _connection(stand)
+        if through_a_tunnel:
+            writer.write(CONNECT)
+            assert b" 200 " in await within(reader.readuntil(b"\r\n\r\n"))
+        writer.write(POST)
+        await within(reader.readuntil(b"hello\r\n0\r\n\r\n"))
+        await closed(writer)
+        while stand.connections:  # noqa: ASYNC110  mitmproxy has no event for it
+            await asyncio.sleep(0)
+        return open_one
+
+    async def main(stand: Stand) -> None:
+        await once(stand)  # mitmproxy's first look at the types of each message leaves errors with their frames behind
+        gc.collect()
+        await within(_gone(await once(stand)))
+
+    scene(Stand(hello), main)
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_call_that_has_ended_is_freed_while_its_connection_goes_on() -> None:
+    async def main(stand: Stand) -> None:
+        await stand.ask()
+        gc.collect()  # as above
+        reader, writer = await stand.dial()
+        writer.write(POST)
+        await within(reader.readuntil(b"hello\r\n0\r\n\r\n"))
+        first = weakref.ref(stand.flows.pop())
+        writer.write(POST)
+        await within(reader.readuntil(b"hello\r\n0\r\n\r\n"))
+        await within(_gone(first))
+        await closed(writer)
+
+    scene(Stand(hello), main)
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_connection_whose_hook_outlives_it_is_freed_when_the_hook_has_ended_and_the_flow_has_failed() -> None:
+    class Failing:
+        failed = False
+
+        def error(self, flow: http.HTTPFlow) -> None:
+            self.failed = True
+
+    async def main(stand: Stand) -> None:
+        await stand.ask()
+        gc.collect()  # as above
+        slow, failing = Waiting("request"), Failing()
+        stand.first.addons += [slow, failing]
+        _, writer = await stand.dial()
+        open_one = await _connection(stand)
+        writer.write(POST)
+        await within(slow.begun.wait())
+        await closed(writer)
+        while stand.connections:  # noqa: ASYNC110  mitmproxy has no event for it
+            await asyncio.sleep(0)
+        assert not failing.failed
+        stand.first.addons.clear()
+        stand.first.addons.append(failing)
+        slow.go_on.set()
+        await within(_gone(open_one))
+        assert failing.failed
 
     scene(Stand(hello), main)
 

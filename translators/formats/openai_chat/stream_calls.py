@@ -64,8 +64,7 @@ class _Call:
 
 
 class CallAssembler:
-    def __init__(self, next_part: Callable[[], int]) -> None:
-        self._next_part = next_part
+    def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_key: dict[int, _Call] = {}
         self._by_id: dict[str, _Call] = {}
@@ -80,7 +79,8 @@ class CallAssembler:
     def any(self) -> bool:
         return bool(self._calls)
 
-    def add(self, item: Mapping[str, JSON], seed: str) -> list[Event]:
+    def add(self, item: Mapping[str, JSON], seed: str, next_part: Callable[[], int]) -> list[Event]:
+        """A piece of a call. ``next_part`` numbers a part that begins; not kept, since it holds who holds this."""
         custom = is_custom(item)
         body = object_at(item, "custom" if custom else "function") or object_at(item, "function")
         name, wire_id = text(body, "name"), text(item, "id")
@@ -102,7 +102,7 @@ class CallAssembler:
             self._by_id[call.wire_id] = call
         if not self._touched or self._touched[-1] is not call:
             self._touched.append(call)
-        events += self._start(call, name, seed)
+        events += self._start(call, name, seed, next_part)
         if arguments:
             events += self._append(call, arguments)
         if (signature := call_signature(item)) is not None and call.part is not None:
@@ -135,10 +135,10 @@ class CallAssembler:
     def _differs(call: _Call, wire_id: str, name: str) -> bool:
         return bool(wire_id and call.wire_id and wire_id != call.wire_id and name)
 
-    def _start(self, call: _Call, name: str, seed: str) -> list[Event]:
+    def _start(self, call: _Call, name: str, seed: str, next_part: Callable[[], int]) -> list[Event]:
         if call.part is not None or not name:
             return []
-        call.name, call.part = name, self._next_part()
+        call.name, call.part = name, next_part()
         wanted = call.wire_id or invented_id(seed, len(self._ids), name)
         started = ToolCall(unique_id(wanted, self._ids), name, custom=call.custom)
         events: list[Event] = [PartStarted(call.part, started)]

@@ -71,7 +71,7 @@ class ChatStreamParser(FrameParser[SSEEvent]):
         self._parts = 0
         self._open: tuple[int, type[Text | Thinking | Refusal]] | None = None
         self._refused = False
-        self._calls = CallAssembler(self._next_part)
+        self._calls = CallAssembler()
         self._by_field = False
         """Reasoning comes in a field of its own, not only in the details."""
         self._details = Details()
@@ -176,9 +176,9 @@ class ChatStreamParser(FrameParser[SSEEvent]):
         for image in parse_images(delta):
             events += self._whole(image)
         for item in objects_at(delta, "tool_calls"):
-            events += self._end_open() + self._calls.add(item, self._seed)
+            events += self._end_open() + self._calls.add(item, self._seed, self._next_part)
         if (legacy := object_at(delta, "function_call")) and (text(legacy, "name") or text(legacy, "arguments")):
-            events += self._end_open() + self._calls.add({"index": 0, "function": legacy}, self._seed)
+            events += self._end_open() + self._calls.add({"index": 0, "function": legacy}, self._seed, self._next_part)
         self._note(choice, delta)
         if text(choice, "finish_reason"):
             self._choice = choice
