@@ -157,14 +157,12 @@ class Profile:
                 or bool(self._words())
                 or not self.stores
             )
-        streams = _ASKS_STREAM.search(body) is not None
-        systems = body.count(b'"system"')
         return (
             (not self.developer_role and b'"developer"' in body)
-            or (self.system_position == "leading" and systems > 1)
-            or (self.system_position == "none" and systems > 0)
-            or (self.stream == "always" and not streams)
-            or (self.stream == "never" and streams)
+            or (self.system_position == "leading" and body.count(b'"system"') > 1)
+            or (self.system_position == "none" and b'"system"' in body)
+            or (self.stream == "always" and _ASKS_STREAM.search(body) is None)
+            or (self.stream == "never" and _ASKS_STREAM.search(body) is not None)
             or (not self.stores and _STORES_NOT.search(body) is None)
             or any(_member(name).search(body) is not None for name in (*self.omit, *self._words()))
         )

@@ -3,11 +3,15 @@
 Values are skipped with the C scanner of the standard library; the walk stops as soon as the rest of the body does not
 contain the name any more. A member that stands more than once is read as its last and replaced everywhere, because
 servers differ in which one they take. Nothing here raises: what cannot be read is missing.
+
+Of one call several ask one after the other (the model, whether to stream, what its records say of it), so the last body
+is kept as it was parsed (``glance``). A plain value comes from there; what somebody might change is read anew.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from json import JSONDecoder
 from typing import Final, cast
@@ -24,12 +28,40 @@ class Missing(Enum):
 MISSING: Final = Missing.MISSING
 """Stands for a member that is not there; ``null`` is None."""
 
+GLANCED: Final = 1 << 20
+"""Bytes of the longest body that is kept."""
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = JSONDecoder(strict=False)
 
 
+_glanced: tuple[bytes, JSON | Missing] = (b"", MISSING)
+
+
+def glance(body: bytes) -> JSON | Missing:
+    """All of a body, only to be looked at: others get the same value. MISSING when orjson refuses it.
+
+    Integers beyond 64 bits are numbers of another kind.
+    """
+    global _glanced  # noqa: PLW0603  one for all, since nobody hands a call's body from one to the other
+    known, value = _glanced
+    if known is body:
+        return value
+    value = MISSING
+    with suppress(orjson.JSONDecodeError):
+        value = cast("JSON", orjson.loads(body))
+    if len(body) <= GLANCED:
+        _glanced = body, value
+    return value
+
+
 def member(body: bytes, name: str) -> JSON | Missing:
     """The value of the top-level member ``name``; MISSING also when the body is no object or broken before it."""
+    whole = glance(body) if len(body) <= GLANCED else MISSING
+    if isinstance(whole, dict):
+        known = whole.get(name, MISSING)
+        if not isinstance(known, dict | list | float):
+            return known
     value: JSON | Missing = MISSING
     for last, _, _ in _members(_text(body), name):
         value = last

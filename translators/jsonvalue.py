@@ -33,7 +33,7 @@ def read(data: bytes | str, what: str, status_hint: int = 400) -> JSON:
         if not _has_long_integer(raw):
             try:
                 value = cast("JSON", orjson.loads(raw))
-                if len(raw) > 2 * DEPTH:
+                if raw.count(b"{") + raw.count(b"[") > DEPTH:
                     orjson.dumps(value)  # the quickest way to learn of too many levels: a TypeError
             except (orjson.JSONDecodeError, TypeError):
                 pass

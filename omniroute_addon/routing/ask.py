@@ -13,6 +13,10 @@ from omniroute_addon.config.models import Operation
 from omniroute_addon.routing import glimpse
 from translators import FORMATS, TranslationError, WireRequest, hub
 from translators.estimate import input_tokens
+from translators.jsontext import glance
+
+_NAMES_FILES = frozenset(["gemini", "gemini-cli", "antigravity"])
+"""Formats that may name a file of any size in a few bytes."""
 
 
 class Facts(Protocol):
@@ -77,7 +81,8 @@ class BodyFacts:
     @property
     def at_most(self) -> int:
         """No tokeniser makes more than one token of a byte, and media are priced by size."""
-        return len(self._wire.body) + 5000 * self._wire.body.count(b"fileData")
+        files = self._wire.body.count(b"fileData") if self._format in _NAMES_FILES else 0
+        return len(self._wire.body) + 5000 * files
 
     @cached_property
     def has(self) -> frozenset[str]:
@@ -114,10 +119,7 @@ class BodyFacts:
 
     def _body_session(self) -> str | None:
         """Claude Code's ``metadata.user_id``, Codex' ``prompt_cache_key``, Qwen Code's ``metadata.sessionId``."""
-        try:
-            body = orjson.loads(self._wire.body)
-        except orjson.JSONDecodeError:
-            return None
+        body = glance(self._wire.body)
         if not isinstance(body, dict):
             return None
         metadata = body.get("metadata")

@@ -7,9 +7,8 @@ comes from here; it costs a fifth, and is the same but for oddities that no tool
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-import orjson
-
 from translators import WireRequest
+from translators.jsontext import glance
 
 type _Object = Mapping[str, object]
 
@@ -31,10 +30,7 @@ _MEDIA_TYPES = (("image/", "images"), ("audio/", "audio"), ("video/", "video"), 
 
 def features(wire: WireRequest) -> frozenset[str]:
     """By the names of ``config.governance.FEATURES``."""
-    try:
-        whole = orjson.loads(wire.body)
-    except orjson.JSONDecodeError:
-        return frozenset()
+    whole = glance(wire.body)
     if not isinstance(whole, dict):
         return frozenset()
     inner = whole.get("request")

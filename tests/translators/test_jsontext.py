@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators import hub
-from translators.jsontext import MISSING, Missing, edit_member, member, replace_member
+from translators.jsontext import GLANCED, MISSING, Missing, edit_member, glance, member, replace_member
 
 ODD = b'\n{ "x" : 1.0e5,\t"s":"model", "t":{"model":"no"} , "model" : "\\u00e9" ,"z":[ ] }  '
 JSONS = st.recursive(
@@ -125,3 +125,28 @@ def test_an_edit_means_what_the_same_edit_of_the_value_means(
 
 def test_half_an_emoji_can_be_put_in() -> None:
     assert replace_member(b'{"model": "a"}', "model", "b\ud83d") == b'{"model": "b\\ud83d"}'
+
+
+def test_one_body_is_parsed_once_for_all_who_look_at_it() -> None:
+    body = b'{"model":"m","stream":true,"messages":[{}]}'
+    whole = glance(body)
+    assert glance(body) is whole
+    assert (member(body, "model"), member(body, "stream"), member(body, "store")) == ("m", True, MISSING)
+    assert glance(bytes(bytearray(body))) is not whole
+
+
+def test_what_is_read_of_a_body_may_be_changed() -> None:
+    body = b'{"messages":[{"role":"user"}]}'
+    messages = member(body, "messages")
+    assert isinstance(messages, list)
+    messages.clear()
+    assert member(body, "messages") == [{"role": "user"}]
+
+
+@pytest.mark.parametrize("room", [0, GLANCED])
+def test_bodies_of_any_length_are_read_alike(room: int) -> None:
+    body = b'{"model":"m","n":1234567890123456789012,"text":"%s","model":"last"}' % (b"x" * room)
+    assert (member(body, "model"), member(body, "n")) == ("last", 1234567890123456789012)
+    whole = glance(body)
+    assert isinstance(whole, dict)
+    assert whole["model"] == "last"
