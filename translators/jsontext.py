@@ -55,6 +55,16 @@ def glance(body: bytes) -> JSON | Missing:
     return value
 
 
+def taken(body: bytes) -> JSON | Missing:
+    """What ``glance`` has parsed of the body, for the one who may change it from now on; MISSING where it has not."""
+    global _glanced  # noqa: PLW0603  as above
+    known, value = _glanced
+    if known is not body:
+        return MISSING
+    _glanced = b"", MISSING
+    return value
+
+
 def member(body: bytes, name: str) -> JSON | Missing:
     """The value of the top-level member ``name``; MISSING also when the body is no object or broken before it."""
     whole = glance(body) if len(body) <= GLANCED else MISSING

@@ -14,6 +14,7 @@ import orjson
 
 from translators.errors import FormatError
 from translators.hub import JSON
+from translators.jsontext import MISSING, taken
 
 DEPTH: Final = 254
 """Levels of nesting, as many as orjson writes. Whoever walks a value by recursion stays far from the end of the stack."""
@@ -32,7 +33,8 @@ def read(data: bytes | str, what: str, status_hint: int = 400) -> JSON:
     try:
         if not _has_long_integer(raw):
             try:
-                value = cast("JSON", orjson.loads(raw))
+                seen = taken(raw)
+                value = cast("JSON", orjson.loads(raw)) if seen is MISSING else seen
                 if raw.count(b"{") + raw.count(b"[") > DEPTH:
                     orjson.dumps(value)  # the quickest way to learn of too many levels: a TypeError
             except (orjson.JSONDecodeError, TypeError):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translators import hub
-from translators.jsontext import GLANCED, MISSING, Missing, edit_member, glance, member, replace_member
+from translators.jsontext import GLANCED, MISSING, Missing, edit_member, glance, member, replace_member, taken
 
 ODD = b'\n{ "x" : 1.0e5,\t"s":"model", "t":{"model":"no"} , "model" : "\\u00e9" ,"z":[ ] }  '
 JSONS = st.recursive(
@@ -150,3 +150,12 @@ def test_bodies_of_any_length_are_read_alike(room: int) -> None:
     whole = glance(body)
     assert isinstance(whole, dict)
     assert whole["model"] == "last"
+
+
+def test_what_was_seen_of_a_body_is_taken_once_and_then_nobody_elses() -> None:
+    body = b'{"messages":[{"role":"user"}]}'
+    assert taken(body) is MISSING
+    whole = glance(body)
+    assert taken(body) is whole
+    assert taken(body) is MISSING
+    assert glance(body) is not whole
