@@ -168,6 +168,21 @@ class _Tls(sslproto.SSLProtocol):
         if isinstance(loop, asyncio.SelectorEventLoop):
             self._ssl_buffer, self._ssl_buffer_view = self._shared, self._view
 
+    def _do_write(self) -> None:
+        """A long request leaves in pieces: OpenSSL keeps room for the longest for as long as the connection lasts."""
+        backlog = self._write_backlog
+        if sum(map(len, backlog)) <= _RECEIVED:
+            super()._do_write()
+            return
+        waiting = [memoryview(data) for data in backlog]
+        backlog.clear()
+        for data in waiting:
+            for start in range(0, len(data), _RECEIVED):
+                backlog.append(data[start : start + _RECEIVED])
+                if len(data) > _RECEIVED:
+                    super()._do_write()
+        super()._do_write()
+
 
 @lru_cache(64)
 def _timeout(connect: float, idle: float, directly: bool) -> aiohttp.ClientTimeout:

@@ -1,11 +1,14 @@
 """Calls to a provider on a loopback socket: what is sent, what comes back, and every way it can break."""
 
 import asyncio
+import contextlib
+import random
 import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from omniroute_addon.engine.call import Dial
 from omniroute_addon.engine.upstream import Answer, UpstreamError, Upstreams
 from tests.omniroute_addon import loopback
-from tests.omniroute_addon.loopback import HOLD, Provider, run, within
+from tests.omniroute_addon.loopback import HOLD, Provider, closed, run, within
 from tests.servers import certificates
 
 
@@ -284,6 +287,37 @@ def test_answers_over_tls_that_come_at_once_do_not_mix(tmp_path: Path, monkeypat
                 bodies = await asyncio.gather(*map(read, answers))
                 assert [len(body) for body in bodies] == [size] * len(words)
                 assert all(body == word.encode() * (size // 4) for word, body in zip(words, bodies, strict=True))
+
+    run(main)
+
+
+def test_long_requests_arrive_whole_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They leave in pieces, also where the provider reads slower than we send."""
+    authority = certificates.authority(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
+    written = random.Random(1)
+    bodies = [written.randbytes(size) for size in (1, 65_535, 65_536, 65_537, 131_073, 1_000_000)]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                body = await reader.readexactly(int(head.partition(b"content-length:")[2].split()[0]))
+                said = sha256(body).hexdigest().encode()
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
+        await closed(writer)
+
+    async def main() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=authority.server)
+        async with server, pool() as upstreams:
+            url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+
+            async def sent(body: bytes) -> str:
+                opened = await upstreams.open(post(url, body=body), connect=20, idle=20)
+                return (await read(opened)).decode()
+
+            for _ in range(2):
+                assert await asyncio.gather(*map(sent, bodies)) == [sha256(one).hexdigest() for one in bodies]
 
     run(main)
 
