@@ -43,14 +43,21 @@ class Garbage:
     def __init__(self) -> None:
         self._kept = 0
         """Blocks that were left by the last one."""
+        self._pythons: tuple[int, int, int] | None = None
+        """The thresholds as they were."""
 
     def settle(self) -> None:
         """What is there now stays and is looked at no more. Python 3.14 has no full collections of its own accord."""
         gc.freeze()
         self._kept = sys.getallocatedblocks()
         if sys.version_info < (3, 14):
-            young, middle, _ = gc.get_threshold()
+            self._pythons = young, middle, _ = gc.get_threshold()
             gc.set_threshold(young, middle, _NEVER)
+
+    def leave(self) -> None:
+        """From now on Python chooses again. Safe to repeat."""
+        if self._pythons is not None:
+            gc.set_threshold(*self._pythons)
 
     def collect(self, *, busy: bool) -> bool:
         """Collect if that is due; ``busy``: somebody would have to wait."""

@@ -57,6 +57,8 @@ class OmniRoute:
         self._own = snapshot is not None
         self._watch: asyncio.Task[None] | None = None
         self._tidy: asyncio.Task[None] | None = None
+        self._settling: asyncio.TimerHandle | None = None
+        self._garbage = heap.Garbage()
         self.inspect = Inspect()
         self.intercept: Intercept | None = None
         self.engine: Engine | None = None
@@ -89,14 +91,16 @@ class OmniRoute:
     async def running(self) -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(WARM, _warm)
-        garbage = heap.Garbage()
-        loop.call_later(SETTLED, garbage.settle)
+        self._settling = loop.call_later(SETTLED, self._garbage.settle)
         if self.engine is not None and (name := self.engine.snapshot.ways.environment.own) is not None:
             logger.log(ALERT, "%s leads to OmniRoute itself: calls to providers do not follow it", name)
         self._watch = asyncio_utils.create_task(self._reload(), name="omniroute: rule file", keep_ref=True)
-        self._tidy = asyncio_utils.create_task(self._trim(garbage), name="omniroute: memory", keep_ref=True)
+        self._tidy = asyncio_utils.create_task(self._trim(), name="omniroute: memory", keep_ref=True)
 
     async def done(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        self._garbage.leave()
         for task in (self._watch, self._tidy):
             if task is not None:
                 task.cancel()
@@ -143,10 +147,10 @@ class OmniRoute:
             self._reset()
             self.look()
 
-    async def _trim(self, garbage: heap.Garbage) -> None:
+    async def _trim(self) -> None:
         while True:
             await asyncio.sleep(TRIM)
-            garbage.collect(busy=self.engine is not None and self.engine.relay.running > 0)
+            self._garbage.collect(busy=self.engine is not None and self.engine.relay.running > 0)
             await asyncio.to_thread(heap.trim)
 
     def look(self, *, again: bool = False) -> None:

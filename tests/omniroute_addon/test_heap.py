@@ -89,3 +89,8 @@ def test_circles_are_freed_when_no_call_is_under_way() -> None:
 def test_memory_that_has_doubled_is_looked_through_in_the_middle_of_calls() -> None:
     program = "heap.LEAST = 100_000; lost = [Circle() for _ in range(400_000)]; del lost"
     assert _said(program + "; print(garbage.collect(busy=True), garbage.collect(busy=True))") == ["True", "False"]
+
+
+def test_python_chooses_its_collections_again_when_the_proxy_has_left() -> None:
+    program = "import gc; before = gc.get_threshold(); garbage = heap.Garbage(); garbage.settle(); garbage.leave()"
+    assert _said(f"gc.set_threshold(700, 10, 10); {program}; print(gc.get_threshold() == before)") == ["True"]
