@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
 from json import JSONDecoder
+from threading import get_ident
 from typing import Final, cast
 
 import orjson
@@ -35,7 +36,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = JSONDecoder(strict=False)
 
 
-_glanced: tuple[bytes, JSON | Missing] = (b"", MISSING)
+_glanced: tuple[bytes, JSON | Missing, int] = (b"", MISSING, 0)
+"""The body, its value, and the thread that it is for: what one thread changes is no other's to look at."""
 
 
 def glance(body: bytes) -> JSON | Missing:
@@ -44,24 +46,24 @@ def glance(body: bytes) -> JSON | Missing:
     Integers beyond 64 bits are numbers of another kind.
     """
     global _glanced  # noqa: PLW0603  one for all, since nobody hands a call's body from one to the other
-    known, value = _glanced
-    if known is body:
+    known, value, thread = _glanced
+    if known is body and thread == get_ident():
         return value
     value = MISSING
     with suppress(orjson.JSONDecodeError):
         value = cast("JSON", orjson.loads(body))
     if len(body) <= GLANCED:
-        _glanced = body, value
+        _glanced = body, value, get_ident()
     return value
 
 
 def taken(body: bytes) -> JSON | Missing:
     """What ``glance`` has parsed of the body, for the one who may change it from now on; MISSING where it has not."""
     global _glanced  # noqa: PLW0603  as above
-    known, value = _glanced
-    if known is not body:
+    known, value, thread = _glanced
+    if known is not body or thread != get_ident():
         return MISSING
-    _glanced = b"", MISSING
+    _glanced = b"", MISSING, 0
     return value
 
 

@@ -1,6 +1,7 @@
 """One member of a JSON text, every other byte untouched."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 import pytest
@@ -156,6 +157,8 @@ def test_what_was_seen_of_a_body_is_taken_once_and_then_nobody_elses() -> None:
     body = b'{"messages":[{"role":"user"}]}'
     assert taken(body) is MISSING
     whole = glance(body)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(taken, body).result() is MISSING
     assert taken(body) is whole
     assert taken(body) is MISSING
     assert glance(body) is not whole
