@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
 CLIENTS = CACHE / "npm-clients"
+BINARIES = CLIENTS / "node_modules" / ".bin"
 PACKAGES = {
     "claude": ("@anthropic-ai/claude-code", "2.1.330"),
     "codex": ("@openai/codex", "0.169.0"),
@@ -39,7 +40,7 @@ def clients(testrun_uid: str) -> Path:
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "npm-clients.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        problem = _failed_before(lock.name, testrun_uid) or _install()
+        problem = _failed_before(lock.name, testrun_uid) or install()
         lock.truncate(0)
         if problem:
             lock.write(json.dumps({"run": testrun_uid, "problem": problem}))
@@ -47,7 +48,7 @@ def clients(testrun_uid: str) -> Path:
         reason = f"REAL CLIENTS NOT TESTED ({', '.join(PACKAGES)}): {problem}"
         _warn(reason)
         pytest.skip(reason)
-    return CLIENTS / "node_modules" / ".bin"
+    return BINARIES
 
 
 def _failed_before(lock: str, run: str) -> str | None:
@@ -57,7 +58,7 @@ def _failed_before(lock: str, run: str) -> str | None:
     return known.get("problem") if known.get("run") == run else None
 
 
-def _install() -> str | None:
+def install() -> str | None:
     """Install what is missing or of another version; the reason when that cannot be done."""
     if _installed():
         return None

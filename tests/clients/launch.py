@@ -76,14 +76,14 @@ class Outcome:
 def run(tool: Tool, directory: Path, own: Provider, config: str) -> Outcome:
     """Let the tool do its task with ``config``; its provider's address is ``own``, also for side calls."""
     with _proxy(tool, directory, own, config) as proxy:
-        return _start(tool, directory, proxy.config, proxy.home)
+        return start(tool, directory, proxy.config, proxy.home)
 
 
 def run_killed(tool: Tool, directory: Path, own: Provider, config: str, moment: Gate) -> Outcome:
     """As :func:`run`; at ``moment`` the proxy is killed, and one on the same port and data dir started."""
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(AssertionError, match="exit code -9"), _proxy(tool, directory, own, config) as proxy:
-            outcome = _killed(proxy, moment, pool.submit(_start, tool, directory, proxy.config, proxy.home))
+            outcome = _killed(proxy, moment, pool.submit(start, tool, directory, proxy.config, proxy.home))
         with _proxy(tool, directory, own, config, port=proxy.port):
             moment.open()
             return outcome.result()
@@ -97,14 +97,32 @@ def _killed(proxy: Proxy, moment: Gate, outcome: Future[Outcome]) -> Future[Outc
 
 @contextmanager
 def _proxy(tool: Tool, directory: Path, own: Provider, config: str, *, port: int = 0) -> Generator[Proxy]:
+    with proxy_for((tool,), directory, own, config, port=port) as proxy:
+        yield proxy
+
+
+@contextmanager
+def proxy_for(
+    tools: Sequence[Tool],
+    directory: Path,
+    own: Provider,
+    config: str,
+    *,
+    port: int = 0,
+    headless: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> Generator[Proxy]:
+    """A proxy that these tools may join; the addresses of all their own providers, and of side calls, are ``own``."""
     own.sides |= {
         f"/side{path}": Whole(200, {"content-type": "application/json"}, json.dumps(body).encode())
+        for tool in tools
         for path, body in tool.sides.items()
     }
     place = directory / "proxy"
     place.mkdir(exist_ok=True)
-    mapped = f';~u ^https & !~u "{CALLS}";^https://[^/]+;{own.url()}/side'
-    with running(place, _own(own) + config, options=(f"map_remote={mapped}",), port=port) as proxy:
+    options = (f'map_remote=;~u ^https & !~u "{CALLS}";^https://[^/]+;{own.url()}/side',)
+    rules = _own(own) + config
+    with running(place, rules, options=options, port=port, headless=headless, env=env) as proxy:
         yield proxy
 
 
@@ -112,10 +130,11 @@ def run_alone(tool: Tool, directory: Path, own: Provider, config: str) -> Outcom
     """As :func:`run`, with the private proxy and mitmweb that ``omniroute run`` starts; for a tool without side calls."""
     path = directory / "omniroute.yaml"
     path.write_text(LISTEN + _own(own) + config)
-    return _start(tool, directory, path, directory / "omniroute")
+    return start(tool, directory, path, directory / "omniroute")
 
 
-def _start(tool: Tool, directory: Path, config: Path, data: Path) -> Outcome:
+def start(tool: Tool, directory: Path, config: Path, data: Path) -> Outcome:
+    """Let the tool do its task, by the proxy that has the data dir ``data``."""
     home, work = directory / "home", directory / "work"
     home.mkdir()
     work.mkdir()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import launch
+from tests.clients import launch, tools
 from tests.clients.agent import FAULTS, agent
 from tests.clients.launch import TO_ORIGIN, Tool, rerouted
 from tests.servers.answers import FORMATS
@@ -12,21 +12,11 @@ from tests.servers.provider import Provider
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(600)]
 
-API_KEY = "sk-ant-api03-dummy-of-the-client"
-
 
 @pytest.fixture
 def claude(clients: Path, provider: Provider, second: Provider) -> Tool:
     provider.otherwise = second.otherwise = agent
-    return Tool(
-        command=(str(clients / "claude"), "-p", "Read the note", "--dangerously-skip-permissions"),
-        format="anthropic-messages",
-        # IS_SANDBOX: as root it takes --dangerously-skip-permissions only then.
-        env={"ANTHROPIC_API_KEY": API_KEY, "IS_SANDBOX": "1", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
-        keys=(API_KEY,),
-        files={},
-        sides={},
-    )
+    return tools.claude(clients)
 
 
 @pytest.mark.parametrize("rules", ["", TO_ORIGIN], ids=["no rule", "origin"])

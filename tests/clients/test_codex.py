@@ -10,18 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import launch
+from tests.clients import launch, tools
 from tests.clients.agent import FAULTS, agent
 from tests.clients.launch import TO_ORIGIN, Tool, rerouted
+from tests.clients.tools import CHATGPT_ACCOUNT
 from tests.servers.answers import FORMATS
 from tests.servers.provider import Provider
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(600)]
 
-API_KEY = "sk-proj-dummy-of-the-client"
-ACCOUNT = "7c9d1c1e-account-of-the-client"
 MODELS = {"default": (), "gpt-5.5": ("-m", "gpt-5.5"), "unknown": ("-m", "some-unknown-model")}
-CONFIG = "check_for_update_on_startup = false\n"
 
 
 @pytest.fixture(params=MODELS)
@@ -32,34 +30,22 @@ def model(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def codex(clients: Path, provider: Provider, second: Provider, model: str) -> Tool:
     provider.otherwise = second.otherwise = agent
-    return _tool(clients, model, {"CODEX_API_KEY": API_KEY}, (API_KEY,), {})
+    return tools.codex(clients, *MODELS[model])
 
 
 @pytest.fixture
 def chatgpt(clients: Path, provider: Provider, second: Provider, model: str) -> Tool:
     provider.otherwise = second.otherwise = agent
     access, identity = _token("access"), _token("identity")
-    tokens = {"id_token": identity, "access_token": access, "refresh_token": "rt-dummy", "account_id": ACCOUNT}
+    tokens = {"id_token": identity, "access_token": access, "refresh_token": "rt-dummy", "account_id": CHATGPT_ACCOUNT}
     login = {"OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": "2099-01-01T00:00:00Z"}
-    return _tool(clients, model, {}, (access, identity, ACCOUNT), {".codex/auth.json": json.dumps(login)})
-
-
-def _tool(clients: Path, model: str, env: dict[str, str], keys: tuple[str, ...], files: dict[str, str]) -> Tool:
-    options = ("--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check", *MODELS[model])
-    place = {"id": ACCOUNT, "workspace_backend_origin": "NO_CONSTRAINT", "account_routing_override": "NO_CONSTRAINT"}
-    return Tool(
-        command=(str(clients / "codex"), "exec", *options, "Read the note"),
-        format="openai-responses",
-        env=env,
-        keys=keys,
-        files={".codex/config.toml": CONFIG, **files},
-        sides={"/backend-api/wham/accounts/check": {"accounts": [place]}},
-    )
+    files = {".codex/auth.json": json.dumps(login)}
+    return tools.codex(clients, *MODELS[model], env={}, keys=(access, identity, CHATGPT_ACCOUNT), files=files)
 
 
 def _token(subject: str) -> str:
     """A JWT that nobody has signed."""
-    auth = {"chatgpt_account_id": ACCOUNT, "chatgpt_plan_type": "plus", "chatgpt_user_id": "user-1"}
+    auth = {"chatgpt_account_id": CHATGPT_ACCOUNT, "chatgpt_plan_type": "plus", "chatgpt_user_id": "user-1"}
     claims = {
         "sub": subject,
         "email": "dev@example.com",

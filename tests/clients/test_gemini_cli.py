@@ -1,13 +1,11 @@
 """Gemini CLI, unmodified, through ``omniroute run``: with an API key and with a Google login."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
 
-from tests.clients import launch
+from tests.clients import launch, tools
 from tests.clients.agent import FAULTS, agent
 from tests.clients.launch import TO_ORIGIN, Tool, rerouted
 from tests.servers.answers import FORMATS
@@ -15,16 +13,14 @@ from tests.servers.provider import Provider
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(600)]
 
-API_KEY = "AIzaSy-dummy-of-the-client"
 ACCESS_TOKEN = "ya29.dummy-of-the-client"
 PROJECT = "project-of-the-client"
-QUIET = {"privacy": {"usageStatisticsEnabled": False}, "general": {"enableAutoUpdate": False}}
 
 
 @pytest.fixture
 def gemini(clients: Path, provider: Provider, second: Provider) -> Tool:
     provider.otherwise = second.otherwise = agent
-    return _tool(clients, "gemini", env={"GEMINI_API_KEY": API_KEY}, keys=(API_KEY,), login="gemini-api-key")
+    return tools.gemini(clients)
 
 
 @pytest.fixture
@@ -42,33 +38,14 @@ def google_login(clients: Path, provider: Provider, second: Provider) -> Tool:
         ".gemini/google_accounts.json": json.dumps({"active": "dev@example.com", "old": []}),
     }
     tier = {"id": "free-tier", "name": "Gemini Code Assist for individuals"}
-    sides = {
+    sides: dict[str, object] = {
         "/tokeninfo": {"scope": creds["scope"], "expires_in": 3600},
         "/v1internal:loadCodeAssist": {"currentTier": tier, "cloudaicompanionProject": PROJECT},
         "/v1internal:listExperiments": {"experimentIds": [], "flags": []},
         "/v1internal:retrieveUserQuota": {"buckets": []},
     }
-    return _tool(clients, "gemini-cli", keys=(ACCESS_TOKEN,), login="oauth-personal", files=files, sides=sides)
-
-
-def _tool(
-    clients: Path,
-    form: str,
-    *,
-    keys: tuple[str, ...],
-    login: str,
-    env: Mapping[str, str] = MappingProxyType({}),
-    files: Mapping[str, str] = MappingProxyType({}),
-    sides: Mapping[str, object] = MappingProxyType({}),
-) -> Tool:
-    settings = {**QUIET, "security": {"auth": {"selectedType": login}}}
-    return Tool(
-        command=(str(clients / "gemini"), "-p", "Read the note", "--yolo"),
-        format=form,
-        env={"GEMINI_CLI_TRUST_WORKSPACE": "true", **env},
-        keys=keys,
-        files={".gemini/settings.json": json.dumps(settings), **files},
-        sides=sides,
+    return tools.gemini(
+        clients, "gemini-cli", login="oauth-personal", env={}, keys=(ACCESS_TOKEN,), files=files, sides=sides
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import launch
+from tests.clients import launch, tools
 from tests.clients.agent import FAULTS, agent
 from tests.clients.launch import TO_ORIGIN, Tool, rerouted
 from tests.servers.answers import FORMATS
@@ -12,14 +12,8 @@ from tests.servers.provider import Provider
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(600)]
 
-LOGINS = {
-    "anthropic-messages": ("anthropic/claude-sonnet-4-5", "ANTHROPIC_API_KEY", "sk-ant-api03-dummy-of-the-client"),
-    "openai-responses": ("openai/gpt-5.2", "OPENAI_API_KEY", "sk-proj-dummy-of-the-client"),
-    "gemini": ("google/gemini-2.5-pro", "GOOGLE_GENERATIVE_AI_API_KEY", "AIzaSy-dummy-of-the-client"),
-}
 
-
-@pytest.fixture(params=LOGINS)
+@pytest.fixture(params=tools.OPENCODE_LOGINS)
 def speaks(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -27,15 +21,7 @@ def speaks(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def opencode(clients: Path, provider: Provider, second: Provider, speaks: str) -> Tool:
     provider.otherwise = second.otherwise = agent
-    model, variable, key = LOGINS[speaks]
-    return Tool(
-        command=(str(clients / "opencode"), "run", "--auto", "-m", model, "Read the note"),
-        format=speaks,
-        env={variable: key},
-        keys=(key,),
-        files={},
-        sides={},
-    )
+    return tools.opencode(clients, speaks)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import launch
+from tests.clients import launch, tools
 from tests.clients.agent import FAULTS, agent
 from tests.clients.launch import TO_ORIGIN, Tool, rerouted
 from tests.servers.answers import FORMATS
@@ -12,20 +12,11 @@ from tests.servers.provider import Provider
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(600)]
 
-API_KEY = "sk-dashscope-dummy-of-the-client"
-
 
 @pytest.fixture
 def qwen(clients: Path, provider: Provider, second: Provider) -> Tool:
     provider.otherwise = second.otherwise = agent
-    return Tool(
-        command=(str(clients / "qwen"), "--yolo", "--auth-type", "openai", "Read the note"),
-        format="openai-chat",
-        env={"OPENAI_API_KEY": API_KEY, "OPENAI_MODEL": "qwen3-coder-plus"},
-        keys=(API_KEY,),
-        files={},
-        sides={},
-    )
+    return tools.qwen(clients)
 
 
 @pytest.mark.parametrize(
