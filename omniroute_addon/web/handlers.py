@@ -52,7 +52,7 @@ class Handler(RequestHandler):
 
     def prepare(self) -> None:
         """Raises HTTPError for requests that other sites have made."""
-        if not is_own(self.request.host_name, str(self.application.settings.get("omniroute_host", ""))):
+        if not is_own(self.request.host_name, self.master.options.web_host):
             raise HTTPError(403, reason="Foreign Host")
         if self.request.method not in _SAFE:
             origin = self.request.headers.get("Origin")
@@ -266,10 +266,10 @@ def status_of(error: BaseException) -> int | None:
 
 
 def is_own(host: str, bound: str) -> bool:
-    """Whether a Host can only mean us: an address, this machine's name, or the name that mitmweb was told to listen on."""
+    """Whether a Host can only mean us: an address, this machine's name, or what mitmweb was told to listen on (``web_host``)."""
     host = host.strip("[]").lower()
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return bool(_LOCAL.fullmatch(host)) or host in (bound.lower(), socket.gethostname().lower())
+        return bool(host) and (bool(_LOCAL.fullmatch(host)) or host in (bound.lower(), socket.gethostname().lower()))
     return True

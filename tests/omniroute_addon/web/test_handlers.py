@@ -3,6 +3,7 @@
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -158,6 +159,18 @@ def test_the_pages_are_in_a_stock_mitmweb_too(request: pytest.FixtureRequest) ->
     assert httpx.get(f"{stock.web.base}/omniroute/", headers=headers, trust_env=False).status_code == 200
 
 
+def test_the_name_that_mitmweb_listens_on_is_no_foreign_host(tmp_path: Path) -> None:
+    with running(tmp_path, ROUTES, headless=False, options=("web_host=127.1",)) as proxy:
+        assert proxy.web is not None
+        base, _, password = proxy.web.partition("/?token=")
+        headers = {"authorization": f"Bearer {password}"}
+        statuses = [
+            httpx.get(f"{base}/omniroute/", headers={**headers, "host": host}, trust_env=False).status_code
+            for host in ("127.1", "127.2.evil.example")
+        ]
+    assert (base.startswith("http://127.1:"), statuses) == (True, [200, 403])
+
+
 @pytest.mark.parametrize(
     "host, own",
     [
@@ -174,3 +187,7 @@ def test_the_pages_are_in_a_stock_mitmweb_too(request: pytest.FixtureRequest) ->
 )
 def test_a_host_that_can_only_mean_us(host: str, own: bool) -> None:
     assert is_own(host, "box.lan") is own
+
+
+def test_no_host_is_never_ours() -> None:
+    assert is_own("", "") is False
