@@ -54,11 +54,12 @@ class Call:
     attempts: tuple[Attempt, ...]
 
 
-_CALL = """SELECT id, format, operation, streaming, session, source, plan
+_CALL = """SELECT id, format, operation, coalesce(streaming, 0), session, source, plan
 FROM exchanges LEFT JOIN decisions ON exchange = id WHERE id = ?"""
-_ATTEMPTS = """SELECT id, number, target, provider, model, account, tier, format, started, first_event, ended, status, outcome,
-coalesce(used, 0), stop, input, output, cache_read, cache_write, reasoning, coalesce(estimated, 0), micro,
-coalesce(cost_estimated, 0), cost_source FROM attempts WHERE exchange = ? ORDER BY number"""
+_ATTEMPTS = """SELECT id, coalesce(number, 0), target, provider, model, account, tier, format, coalesce(started, 0), first_event,
+ended, status, coalesce(outcome, ''), coalesce(used, 0), stop, input, output, cache_read, cache_write, reasoning,
+coalesce(estimated, 0), micro, coalesce(cost_estimated, 0), cost_source
+FROM attempts WHERE exchange = ? AND target IS NOT NULL ORDER BY number"""
 _LOSSES = """SELECT attempt, path, reason FROM losses WHERE attempt IN (SELECT id FROM attempts WHERE exchange = ?)
 ORDER BY attempt, losses.number"""
 

@@ -116,11 +116,12 @@ def _of_attempt(one: AttemptRecord) -> _Try:
     )  # fmt: skip
 
 
-_PAGE = """SELECT x.id, x.started, x.ended, x.client, x.key, x.model, x.route, x.combo, x.status, x.outcome,
-a.target, a.account, a.provider, a.started, a.first_event, a.ended, a.used, a.input, a.output, a.cache_read,
-coalesce(a.estimated, 0) OR coalesce(a.cost_estimated, 0), a.micro
+# Rows that another program has written, or a disk has damaged, may lack what ours always have.
+_PAGE = """SELECT x.id, x.started, x.ended, coalesce(x.client, ''), x.key, x.model, coalesce(x.route, ''), x.combo, x.status,
+coalesce(x.outcome, ''), a.target, a.account, a.provider, a.started, a.first_event, a.ended, coalesce(a.used, 0), a.input,
+a.output, a.cache_read, coalesce(a.estimated, 0) OR coalesce(a.cost_estimated, 0), a.micro
 FROM (SELECT * FROM exchanges WHERE {} ORDER BY started DESC, id DESC LIMIT ?) x
-LEFT JOIN attempts a ON a.exchange = x.id WHERE {} ORDER BY x.started DESC, x.id DESC, a.number"""
+LEFT JOIN attempts a ON a.exchange = x.id AND a.target IS NOT NULL WHERE {} ORDER BY x.started DESC, x.id DESC, a.number"""
 _OF_CALL = 10
 """Columns of ``_Call``."""
 

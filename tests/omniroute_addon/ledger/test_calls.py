@@ -55,6 +55,18 @@ def test_the_books_tell_the_same(tmp_path: Path) -> None:
         assert calls.one(found, "x") == calls.of_record(record)
 
 
+def test_a_row_that_lacks_what_others_have_is_a_line_all_the_same(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "ledger.db")
+    connection.execute("INSERT INTO exchanges (id, started) VALUES ('x1', 100.0)")
+    connection.execute("INSERT INTO attempts (id, exchange) VALUES ('a1', 'x1')")
+    connection.close()
+    with books(tmp_path / "ledger.db") as found:
+        line = calls.one(found, "x1")
+        assert line is not None
+        assert calls.before(found, None, 10) == [line]
+    assert (line.client, line.route, line.outcome, line.target, line.tries) == ("", "", "", None, 0)
+
+
 @pytest.mark.parametrize(
     "outcome, tries, marks",
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -53,6 +54,20 @@ def used(open_up: Open, provider: Provider, second: Provider) -> Opened:
     for model in ("claude-opus-4-6", "claude-opus-4-6", SCRIPT):
         ask(opened, model)
     return opened
+
+
+def test_rows_of_the_ledger_without_a_client_are_shown(tmp_path: Path, open_up: Open, visit: Visit, api: Api) -> None:
+    path = seed(tmp_path / "seeded" / "ledger.db", 3)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE exchanges SET client = NULL, route = NULL, outcome = NULL WHERE id LIKE '00000001%'")
+        connection.execute(
+            "UPDATE attempts SET target = NULL, used = NULL, outcome = NULL WHERE exchange LIKE '00000001%'"
+        )
+    opened = open_up(f"ledger: {{path: {json.dumps(str(path))}, retention: 3650d}}\nroutes: []\n")
+    assert visit(opened).locator("#calls tr").count() == 3
+    assert api(opened, "calls", client="codex").status_code == 200
+    assert api(opened, "calls/00000001").json()["call"]["client"] == ""
+    assert visit(opened, "calls/00000001").inner_text("h1") == "gpt-5.1-codex → –"
 
 
 def texts(page: Any) -> list[str]:
