@@ -6,6 +6,9 @@ from omniroute_addon.addons.contentview import json_lines, media_words, read_ans
 from omniroute_addon.web.resource import Answer
 from translators import FORMATS, WireRequest, hub
 
+LONGEST, LONGEST_PIECE, MOST_PIECES = 300_000, 50_000, 400
+"""Characters of a conversation and of one piece, and pieces, that a page shows."""
+
 type Kind = Literal["text", "thinking", "call", "result", "media", "opaque", "error"]
 
 
@@ -27,6 +30,8 @@ class Talk(Answer):
     facts: dict[str, str]
     """Model, settings, tools; or stop reason and tokens."""
     turns: tuple[Turn, ...]
+    left_out: int = 0
+    """Earlier pieces that are not here."""
 
 
 def of_request(form: str, path: str, body: bytes) -> Talk:
@@ -65,6 +70,25 @@ def of_answer(form: str, status: int, content_type: str, body: bytes) -> Talk:
     if failure is not None:
         pieces.append(Piece(kind="error", text=failure.message, name=failure.kind))
     return Talk(facts={n: v for n, v in facts.items() if v}, turns=(Turn(role="assistant", pieces=tuple(pieces)),))
+
+
+def shortened(talk: Talk) -> Talk:
+    """The end of a conversation, as much as a page can show; a piece that is too long is cut."""
+    turns: list[Turn] = []
+    characters, pieces, left_out = 0, 0, 0
+    for turn in reversed(talk.turns):
+        kept: list[Piece] = []
+        for piece in reversed(turn.pieces):
+            text = piece.text if len(piece.text) <= LONGEST_PIECE else piece.text[:LONGEST_PIECE] + "…"
+            characters += len(text)
+            pieces += 1
+            if left_out or ((kept or turns) and (characters > LONGEST or pieces > MOST_PIECES)):
+                left_out += 1
+            else:
+                kept.insert(0, piece.model_copy(update={"text": text}))
+        if kept or (not turn.pieces and not left_out):
+            turns.insert(0, turn.model_copy(update={"pieces": tuple(kept)}))
+    return talk.model_copy(update={"turns": tuple(turns), "left_out": left_out})
 
 
 def plain_text(talk: Talk) -> str:

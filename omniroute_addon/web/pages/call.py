@@ -3,6 +3,7 @@
 The ledger tells of all but the bodies; those are in mitmweb's view until newer flows have pushed them out.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,15 +18,11 @@ from omniroute_addon.ledger import call as ledger_call
 from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.decision import known
 from omniroute_addon.ledger.reports import Books, NoLedgerError
-from omniroute_addon.web import secrets
-from omniroute_addon.web.conversation import Talk, of_answer, of_request
+from omniroute_addon.web import bodies, secrets
 from omniroute_addon.web.lines import Call, plain
 from omniroute_addon.web.replays import choices
 from omniroute_addon.web.resource import Answer, Asked, Download, Page, RefusedError, Resource
 from omniroute_addon.web.site import Site
-
-LONGEST = 200_000
-"""Characters of a body that a page shows; the HAR has the rest."""
 
 
 class CallAsked(Asked):
@@ -36,6 +33,10 @@ class DetailAsked(CallAsked):
     attempt: int | None = Field(
         default=None, ge=1, le=1000, description="Whose bodies; the one that was used by default"
     )
+
+
+class BodyAsked(DetailAsked):
+    side: bodies.Side
 
 
 class Tried(Answer):
@@ -101,27 +102,6 @@ class Attempt(Answer):
     losses: tuple[Loss, ...]
 
 
-class Header(Answer):
-    name: str
-    value: str
-
-
-class Body(Answer):
-    """A request or an answer of one side."""
-
-    side: str
-    """``client_request``, ``upstream_request``, ``upstream_answer``, ``client_answer``."""
-    line: str
-    """Method and address, or the status."""
-    headers: tuple[Header, ...]
-    size: int
-    raw: str
-    cut: bool
-    """Whether ``raw`` is only the beginning."""
-    talk: Talk | None
-    """None for what is no message of a known format."""
-
-
 class Detail(Answer):
     call: Call
     format: str | None
@@ -134,7 +114,7 @@ class Detail(Answer):
     """The attempt whose bodies are shown."""
     kept: bool
     """Whether the flow is still there: its bodies, export and replay."""
-    bodies: tuple[Body, ...]
+    bodies: tuple[bodies.Body, ...]
     flow: str | None
     """The id of the call's flow in mitmweb."""
     targets: tuple[str, ...]
@@ -153,14 +133,9 @@ async def detail(site: Site, asked: DetailAsked) -> Detail:
     """One call with all that is known of it."""
     line, kept = await _find(site, asked.id)
     flows = site.flows(line.id)
-    client = next((flow for flow in flows if role(flow) == "exchange"), None)
-    tries = {flow.metadata[KEY].get("number"): flow for flow in flows if role(flow) == "attempt"}
-    attempts = tuple(_attempt(one) for one in kept.attempts) if kept else ()
-    # The ledger learns of a call a moment after it has ended; mitmweb has its attempts by then.
-    numbers = [one.number for one in attempts if one.used] or [one.number for one in attempts] or sorted(tries)
-    shown = asked.attempt or (numbers[-1] if numbers else None)
+    client, attempt, number = _pair(flows, kept, asked.attempt)
     hide = _hiding(site, flows)
-    bodies = _bodies(client, tries.get(shown), hide)
+    shown = await asyncio.to_thread(bodies.shown, bodies.of_flows(client, attempt), hide)
     decided = (kept.decision if kept else None) or (client.metadata[KEY].get("decision") if client else None)
     return Detail(
         call=plain(line),
@@ -169,13 +144,25 @@ async def detail(site: Site, asked: DetailAsked) -> Detail:
         session=kept.session if kept else None,
         source=kept.source if kept else None,
         decision=_decision(decided) if decided else None,
-        attempts=attempts,
-        shown=shown,
+        attempts=tuple(_attempt(one) for one in kept.attempts) if kept else (),
+        shown=number,
         kept=client is not None,
-        bodies=bodies,
+        bodies=shown,
         flow=client.id if client else None,
         targets=choices(site.snapshot),
     )
+
+
+async def body(site: Site, asked: BodyAsked) -> Download:
+    """One body, all of it; keys are redacted."""
+    line, kept = await _find(site, asked.id)
+    flows = _flows(site, line.id)
+    client, attempt, _ = _pair(flows, kept, asked.attempt)
+    for side, _, message in bodies.of_flows(client, attempt):
+        if side == asked.side:
+            content = await asyncio.to_thread(bodies.whole, message, _hiding(site, flows))
+            return Download(f"omniroute-{line.id[:8]}-{side}.txt", content)
+    raise RefusedError(404, "this call has no such body")
 
 
 async def har(site: Site, asked: CallAsked) -> Download:
@@ -221,6 +208,19 @@ async def _find(site: Site, name: str) -> tuple[calls.Line, ledger_call.Call | N
     if found is None:
         raise RefusedError(404, f"there is no call {name!r}, or more than one begins so")
     return found, kept
+
+
+def _pair(
+    flows: Sequence[http.HTTPFlow], kept: ledger_call.Call | None, number: int | None
+) -> tuple[http.HTTPFlow | None, http.HTTPFlow | None, int | None]:
+    """The call's flow, an attempt's and its number: the one asked for, else the one that was used, else the last."""
+    client = next((flow for flow in flows if role(flow) == "exchange"), None)
+    tries = {flow.metadata[KEY].get("number"): flow for flow in flows if role(flow) == "attempt"}
+    attempts = kept.attempts if kept else ()
+    # The ledger learns of a call a moment after it has ended; mitmweb has its attempts by then.
+    numbers = [one.number for one in attempts if one.used] or [one.number for one in attempts] or sorted(tries)
+    number = number or (numbers[-1] if numbers else None)
+    return client, tries.get(number), number
 
 
 def _flows(site: Site, name: str) -> list[http.HTTPFlow]:
@@ -299,59 +299,9 @@ def _attempt(one: ledger_call.Attempt) -> Attempt:
     )
 
 
-def _bodies(
-    client: http.HTTPFlow | None, attempt: http.HTTPFlow | None, hide: Callable[[str], str]
-) -> tuple[Body, ...]:
-    found: list[Body] = []
-    for flow, request, answer in (
-        (client, "client_request", "client_answer"),
-        (attempt, "upstream_request", "upstream_answer"),
-    ):
-        if flow is None:
-            continue
-        form = flow.metadata[KEY].get("format")
-        found.append(_body(request, form, flow.request, hide))
-        if flow.response is not None:
-            found.append(_body(answer, form, flow.response, hide))
-    order = ("client_request", "upstream_request", "upstream_answer", "client_answer")
-    return tuple(sorted(found, key=lambda body: order.index(body.side)))
-
-
-def _body(side: str, form: str, message: http.Request | http.Response, hide: Callable[[str], str]) -> Body:
-    content = message.get_content(strict=False) or b""
-    text = hide(readable(content))
-    shown = text.encode()
-    talk = None
-    try:
-        if isinstance(message, http.Request):
-            talk = of_request(form, message.path, shown)
-        else:
-            talk = of_answer(form, message.status_code, message.headers.get("content-type", ""), shown)
-    except (ValueError, KeyError):
-        pass
-    return Body(
-        side=side,
-        line=f"{message.method} {message.pretty_url}"
-        if isinstance(message, http.Request)
-        else f"{message.status_code} {message.reason}",
-        headers=tuple(Header(name=name, value=value) for name, value in message.headers.items(multi=True)),
-        size=len(content),
-        raw=text[:LONGEST],
-        cut=len(text) > LONGEST,
-        talk=talk,
-    )
-
-
-def readable(content: bytes) -> str:
-    """JSON with indents, anything else as text."""
-    try:
-        return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2).decode()
-    except ValueError:
-        return content.decode("utf-8", "replace")
-
-
 RESOURCES = (
     Resource("GET", "calls/{id}", detail, page=Page("calls/{id}", "call.html", "call.title", navigation=False)),
+    Resource("GET", "calls/{id}/bodies/{side}", body, download="text/plain"),
     Resource("GET", "calls/{id}/har", har, download="application/json"),
     Resource("GET", "calls/{id}/curl", curl, download="text/plain"),
     Resource("GET", "flows/{id}", of_flow, page=Page("flows/{id}", "flow.html", "call.title", navigation=False)),

@@ -8,7 +8,7 @@ from pydantic import Field
 from omniroute_addon.addons.inspect import role
 from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.reports import NoLedgerError
-from omniroute_addon.web.conversation import Talk, of_answer, plain_text
+from omniroute_addon.web.conversation import Talk, of_answer, plain_text, shortened
 from omniroute_addon.web.differences import Change, differences
 from omniroute_addon.web.lines import Call, plain
 from omniroute_addon.web.replays import MOST, Heard, Replay, Run, known
@@ -116,7 +116,7 @@ async def _shown(site: Site, replay: Replay) -> ReplayShown:
         running=replay.running,
         ended=sum(run.state not in ("waiting", "running") for run in replay.runs),
         call=None if line is None else plain(line),
-        talk=before,
+        talk=None if before is None else shortened(before),
         runs=tuple(runs),
     )
 
@@ -131,7 +131,7 @@ async def _run(replay: Replay, run: Run, before: Talk | None) -> RunShown:
         state=run.state,
         call=None if run.exchange is None else plain(calls.of_record(run.exchange.record)),
         bytes=run.heard.tape.size,
-        talk=talk,
+        talk=None if talk is None else shortened(talk),
         changes=changes,
     )
 

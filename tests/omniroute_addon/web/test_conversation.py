@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from omniroute_addon.web.conversation import of_answer, of_request, plain_text
+from omniroute_addon.web import conversation
+from omniroute_addon.web.conversation import Piece, Talk, Turn, of_answer, of_request, plain_text, shortened
 from translators import TranslationError
 
 REQUEST = {
@@ -51,3 +52,26 @@ def test_an_error_is_a_piece() -> None:
 def test_what_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(TranslationError):
         of_request("openai-chat", "/v1/chat/completions", body)
+
+
+def talk(*lengths: int) -> Talk:
+    """A turn for each piece."""
+    turns = (Turn(role="user", pieces=(Piece(kind="text", text="x" * one),)) for one in lengths)
+    return Talk(facts={}, turns=tuple(turns))
+
+
+def test_a_short_conversation_is_shown_whole() -> None:
+    assert shortened(talk(5, 7, 0)) == talk(5, 7, 0)
+    assert shortened(Talk(facts={}, turns=(Turn(role="user", pieces=()),))).turns == (Turn(role="user", pieces=()),)
+
+
+def test_of_a_long_conversation_the_end_is_shown() -> None:
+    many = shortened(talk(*[1] * (conversation.MOST_PIECES + 3)))
+    assert (len(many.turns), many.left_out) == (conversation.MOST_PIECES, 3)
+    long = shortened(talk(10, *[conversation.LONGEST_PIECE] * 6, 1))
+    assert (len(long.turns), long.left_out) == (6, 2)
+
+
+def test_a_long_piece_is_cut() -> None:
+    found = shortened(talk(conversation.LONGEST_PIECE + 1))
+    assert (len(plain_text(found)), plain_text(found)[-1], found.left_out) == (conversation.LONGEST_PIECE + 1, "…", 0)

@@ -1,7 +1,9 @@
 """One call's page: what was decided, attempts, bodies, export; and what is no longer there."""
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -111,6 +113,34 @@ def test_scripts_in_prompt_answer_and_error_are_text(
     page.click("[data-view=talk]")
     assert page.title() == "Call · OmniRoute"
     assert page.inner_text("main").count("document.title='stolen'") >= 4
+
+
+@pytest.mark.parametrize("words, turns", [(20_000_000, 1), (1_000, 5_000)], ids=["20 MB", "5,000 turns"])
+def test_a_body_that_would_freeze_a_browser_is_cut_and_can_be_downloaded(
+    open_up: Open, provider: Provider, second: Provider, visit: Visit, api: Api, words: int, turns: int
+) -> None:
+    opened = open_up(rules(provider, second, "local/m"))
+    said = [{"role": ("user", "assistant")[turn % 2], "content": "lark " * (words // 5)} for turn in range(turns)]
+    body = {"model": "claude-opus-4-6", "max_tokens": 9, "messages": [*said, {"role": "user", "content": "The end."}]}
+    with opened.client() as client:
+        client.post("https://api.anthropic.com/v1/messages", json=body, headers={"x-api-key": "sk-tool"})
+    name = newest(opened, api)
+    page = visit(opened, f"calls/{name}")
+    assert len(page.content()) < 3_000_000
+    assert page.evaluate("document.getElementsByTagName('*').length") < 5_000
+    asked = page.locator("[aria-labelledby=b-client_request]")
+    assert ("The end." in asked.inner_text(), "left out" in asked.inner_text()) == (turns > 1, turns > 1)
+    if turns > 1:
+        page.click("[data-view=raw]")
+    with page.expect_download() as download:
+        asked.get_by_text("Download the whole body").click()
+    assert json.loads(Path(download.value.path()).read_bytes()) == body
+
+
+def test_a_body_that_is_not_there_is_not_found(fallback: Opened, api: Api) -> None:
+    name = newest(fallback, api)
+    statuses = [api(fallback, f"calls/{name}/bodies/{side}").status_code for side in ("client_answer", "nobody")]
+    assert (statuses, api(fallback, f"calls/{name}/bodies/upstream_answer", attempt=9).status_code) == ([200, 422], 404)
 
 
 def test_what_is_evicted_is_said_so(
