@@ -15,6 +15,8 @@ from pygal.config import Config
 from omniroute_addon.web import figures
 
 WIDTH, HEIGHT = 880, 260
+LABEL = 40
+"""Half of the longest label below a line."""
 MOST_LABELS = 16
 """Labels below the bars; of more, every second or third is written."""
 COLOURS = 8
@@ -80,6 +82,8 @@ def _drawn(
         value_formatter=lambda value: words(value or 0),
         no_data_text="",
     )
+    if kind is pygal.Line:
+        config.margin_right = LABEL  # its last value is at the very edge
     config.min_scale, config.max_scale = 3, 5
     chart = kind(config)
     step = max(1, -(-len(names) // MOST_LABELS))

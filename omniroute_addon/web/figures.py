@@ -24,11 +24,17 @@ def short(number: float | None) -> str:
 
 def money(micro: float | None, *, estimated: bool = False) -> str:
     """Micro-dollars as ``$1.23``; small sums keep the digits that say something. ``~`` marks an estimate."""
-    if micro is None:
-        return NONE
-    dollars = micro / 1e6
-    digits = 2 if dollars == 0 or abs(dollars) >= 1 else 4
-    return f"{'~' if estimated else ''}${dollars:,.{digits}f}".replace(",", _SPACE)
+    return NONE if micro is None else f"{'~' if estimated else ''}${_dollars(micro)}"
+
+
+def difference(micro: float) -> str:
+    """An estimated change: ``~+$1.23``, ``~−$0.0420``."""
+    return f"~{'+' if micro > 0 else '−' if micro < 0 else ''}${_dollars(abs(micro))}"
+
+
+def _dollars(micro: float) -> str:
+    digits = 2 if micro == 0 or abs(micro) >= 1e6 else 4 if abs(micro) >= 100 else 6
+    return f"{micro / 1e6:,.{digits}f}".replace(",", _SPACE)
 
 
 def took(seconds: float | None) -> str:

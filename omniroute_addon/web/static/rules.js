@@ -60,7 +60,7 @@
     body.replaceChildren();
     for (const way of found.ways) {
       const row = body.insertRow();
-      cell(row, way.order === null ? body.dataset.out : way.order, way.order === null ? "warn" : "");
+      cell(row, way.order === null ? body.dataset.out : way.order, way.order === null ? "number warn" : "number");
       cell(row, way.target);
       cell(row, way.account);
       cell(row, [way.address, way.note].filter(Boolean).join(" · "));

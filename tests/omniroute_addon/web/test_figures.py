@@ -20,10 +20,22 @@ def test_short(number: float | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "micro, text", [(None, "–"), (0, "$0.00"), (1234, "$0.0012"), (1_234_567, "$1.23"), (1_234_567_890, "$1 234.57")]
+    "micro, text",
+    [
+        (None, "–"),
+        (0, "$0.00"),
+        (12, "$0.000012"),
+        (1234, "$0.0012"),
+        (1_234_567, "$1.23"),
+        (1_234_567_890, "$1 234.57"),
+    ],
 )
 def test_money(micro: float | None, text: str) -> None:
     assert plain(figures.money(micro)) == text
+
+
+def test_a_difference_has_its_sign_behind_the_mark_of_an_estimate() -> None:
+    assert [figures.difference(micro) for micro in (1_200_000, -42, 0)] == ["~+$1.20", "~−$0.000042", "~$0.00"]
 
 
 def test_an_estimate_is_marked() -> None:
