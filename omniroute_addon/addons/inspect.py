@@ -8,7 +8,7 @@ flow. Without a view (headless) nothing is kept at all.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,8 @@ class Inspect:
     def __init__(self) -> None:
         self.max_flows = 2000
         self.max_bytes = 256 * 1024 * 1024
+        self.redact: Callable[[str], str] = str
+        """Takes known keys out of what providers have said before it becomes a comment."""
         self._secrets: dict[str, http.Headers] = {}
         self._paths: dict[str, str] = {}
         self._routed: dict[str, http.HTTPFlow] = {}
@@ -274,8 +276,9 @@ class Inspect:
             shown.response.timestamp_start = attempt.first_event or attempt.ended or time.time()
             shown.response.timestamp_end = attempt.ended
         else:
-            shown.error = flow.Error(attempt.outcome)
-        shown.comment = f"↳ {attempt.title} of {exchange.id[:8]} · {attempt.target} · {attempt.outcome}"
+            shown.error = flow.Error(self.redact(attempt.outcome))
+        said = f"↳ {attempt.title} of {exchange.id[:8]} · {attempt.target} · {attempt.outcome}"
+        shown.comment = self.redact(said)
         if attempt.failed:
             shown.marked = _MARK_FAILED
         shown.metadata[KEY] |= {
@@ -290,7 +293,7 @@ class Inspect:
         client = self._routed.pop(exchange.id, None)
         if client is None:
             return
-        client.comment = f"{exchange.summary()} · {exchange.id[:8]}"
+        client.comment = self.redact(f"{exchange.summary()} · /omniroute/calls/{exchange.id[:8]}")
         if exchange.ok:
             client.error = None  # Codex cancels its stream as soon as it has read the last event
         if not exchange.ok:

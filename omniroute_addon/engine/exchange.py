@@ -311,8 +311,11 @@ class Exchange:
                     entry.heard(good=answer.status < 300)
                     if answer.status < 300:
                         self._standing.learned(candidate, answer.status, answer.headers, None, time.time())
-                    hidden = header_rules.secret_values(request.headers, request.secrets)
-                    reading = Reading(answer, bridge, attempt, self._snapshot.limits, hidden)
+                    hidden = {
+                        *header_rules.secret_values(request.headers, request.secrets),
+                        *header_rules.secret_values(self.call.headers),  # a tool may have said its own key to the model
+                    }
+                    reading = Reading(answer, bridge, attempt, self._snapshot.limits, tuple(hidden))
                     outcome = await reading.hold(self.call.operation)
                     if outcome.kind != "ok":
                         if outcome.failure is not None:

@@ -17,6 +17,7 @@ from mitmproxy import http
 from omniroute_addon.addons.inspect import Inspect
 from omniroute_addon.addons.intercept import Intercept
 from omniroute_addon.config.models import ORIGIN, Snapshot
+from omniroute_addon.engine import headers as header_rules
 from omniroute_addon.engine.call import Call
 from omniroute_addon.engine.engine import Engine
 from omniroute_addon.engine.exchange import Exchange
@@ -75,6 +76,8 @@ class Replay:
     form: str
     """Its format."""
     runs: list[Run]
+    hidden: frozenset[str]
+    """The tool's own credentials, which a model may say."""
     before: tuple[str, int, str, bytes] | None = None
     """Format, status, content type and body of the answer that the tool got; None when it is not there."""
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -97,7 +100,9 @@ class Replays:
         """Ask the call of ``flow`` again. Raises ValueError when it cannot be read any more."""
         call, ask = self._intercept.again(flow)
         limit = self._engine.snapshot.view.max_body
-        started = Replay(str(uuid.uuid4()), name, call.format, [Run(target, Heard(limit)) for target in targets])
+        runs = [Run(target, Heard(limit)) for target in targets]
+        hidden = frozenset(header_rules.secret_values(call.headers))
+        started = Replay(str(uuid.uuid4()), name, call.format, runs, hidden)
         if flow.response is not None:
             kind = flow.response.headers.get("content-type", "")
             started.before = (

@@ -32,6 +32,7 @@ class Site:
         """``look``: use the rule file when it has changed, or with ``again=True`` when what it names has."""
         self.engine = engine
         self.inspect = inspect
+        inspect.redact = self.redact
         self.intercept = intercept
         self.look = look
         self.changes = Changes(engine.snapshot)

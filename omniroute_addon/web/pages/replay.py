@@ -8,6 +8,7 @@ from pydantic import Field
 from omniroute_addon.addons.inspect import role
 from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.reports import NoLedgerError
+from omniroute_addon.web import secrets
 from omniroute_addon.web.conversation import Talk, of_answer, plain_text, shortened
 from omniroute_addon.web.differences import Change, differences
 from omniroute_addon.web.lines import Call, plain
@@ -109,7 +110,7 @@ async def _line(site: Site, name: str) -> calls.Line | None:
 
 async def _shown(site: Site, replay: Replay) -> ReplayShown:
     line = site.feed.find(replay.call) or await _line(site, replay.call)
-    before = None if replay.before is None else _talk(*replay.before)
+    before = None if replay.before is None else _talk(*replay.before, replay.hidden)
     runs = [await _run(replay, run, before) for run in replay.runs]
     return ReplayShown(
         id=replay.id,
@@ -122,7 +123,7 @@ async def _shown(site: Site, replay: Replay) -> ReplayShown:
 
 
 async def _run(replay: Replay, run: Run, before: Talk | None) -> RunShown:
-    talk = _heard(replay.form, run.heard) if run.state not in ("waiting", "running") else None
+    talk = _heard(replay, run.heard) if run.state not in ("waiting", "running") else None
     changes = None
     if before is not None and talk is not None and run.state == "done":
         changes = await asyncio.to_thread(differences, plain_text(before), plain_text(talk))
@@ -136,14 +137,15 @@ async def _run(replay: Replay, run: Run, before: Talk | None) -> RunShown:
     )
 
 
-def _heard(form: str, heard: Heard) -> Talk | None:
+def _heard(replay: Replay, heard: Heard) -> Talk | None:
     if heard.status is None:
         return None
     kind = next((value for name, value in heard.headers if name.lower() == "content-type"), "")
-    return _talk(form, heard.status, kind, heard.tape.content())
+    return _talk(replay.form, heard.status, kind, heard.tape.content(), replay.hidden)
 
 
-def _talk(form: str, status: int, content_type: str, body: bytes) -> Talk | None:
+def _talk(form: str, status: int, content_type: str, body: bytes, hidden: frozenset[str]) -> Talk | None:
+    body = secrets.without(body.decode("utf-8", "replace"), hidden).encode()
     try:
         return of_answer(form, status, content_type, body)
     except ValueError:
