@@ -42,6 +42,8 @@ class Inspect:
         self.max_bytes = 256 * 1024 * 1024
         self.redact: Callable[[str], str] = str
         """Takes known keys out of what providers have said before it becomes a comment."""
+        self.untouched: Callable[[http.HTTPFlow], object] = lambda _flow: None
+        """Told of a call that no rule touches, when it begins and when it has ended."""
         self._secrets: dict[str, http.Headers] = {}
         self._paths: dict[str, str] = {}
         self._routed: dict[str, http.HTTPFlow] = {}
@@ -90,6 +92,8 @@ class Inspect:
             _show_answer(flow, tape, exchange.record.status if exchange is not None else None)
         if role(flow) == "attempt":
             _tell_replay(flow)
+        elif role(flow) == "untouched":
+            self.untouched(flow)
         if sent:
             self.hide_response(flow)
         else:

@@ -163,7 +163,7 @@ class Intercept:
     def _overhear(self, flow: http.HTTPFlow, response: http.Response) -> None:
         """What the tool's own provider tells of its quotas holds for later calls that the rules do touch."""
         known = flow.metadata[KEY]
-        if (provider := known.get("provider")) is not None:
+        if (provider := known.get("provider")) is not None and known["operation"] == "generate":
             headers = response.headers.items(multi=True)
             standing, now = self._engine.standing, self._engine.now()
             standing.overheard(provider, known["model"], response.status_code, headers, now)
@@ -233,9 +233,17 @@ class Intercept:
 
     def _untouched(self, flow: http.HTTPFlow, request: http.Request, call: Call) -> None:
         """No rule: as dialled, unless the user gave the tool's own provider another address."""
-        flow.metadata[KEY] = {"role": "untouched", "format": call.format}
-        if call.operation == "generate" and call.provider is not None:
-            flow.metadata[KEY] |= {"provider": call.provider, "model": call.model}
+        flow.metadata[KEY] = {
+            "role": "untouched",
+            "exchange": flow.id,
+            "format": call.format,
+            "operation": call.operation,
+            "client": call.client,
+            "provider": call.provider,
+            "model": call.model,
+            "host": call.host,
+        }
+        self._inspect.untouched(flow)
         snapshot = self._engine.snapshot
         provider = snapshot.providers.get(call.provider or "")
         if flow.is_replay:

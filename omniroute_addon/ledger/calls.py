@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from omniroute_addon.ledger.record import BYPASSED, REPLAYED, AttemptRecord, ExchangeRecord
+from omniroute_addon.ledger.record import BYPASSED, REPLAYED, UNTOUCHED, AttemptRecord, ExchangeRecord
 from omniroute_addon.ledger.reports import Books
 from omniroute_addon.ledger.schema import RUNNING
 
@@ -52,7 +52,7 @@ class Line:
 
     @property
     def ok(self) -> bool:
-        return self.outcome in OK
+        return self.outcome in OK or (self.outcome == UNTOUCHED and 0 < (self.status or 0) < 400)
 
     @property
     def took(self) -> float | None:
@@ -60,9 +60,11 @@ class Line:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """``running``, ``failed``, ``fallback``, ``bypassed``, ``replayed``; what stands out."""
+        """``running``, ``failed``, ``fallback``, ``bypassed``, ``replayed``, ``untouched``; what stands out."""
         if self.running:
             return ("running",) if self.tries < 2 else ("running", "fallback")
+        if self.outcome == UNTOUCHED:
+            return (UNTOUCHED,) if self.ok else (UNTOUCHED, "failed")
         if not self.ok:
             return ("failed",)
         if self.outcome in (BYPASSED, REPLAYED):

@@ -17,6 +17,9 @@ BYPASSED = "bypassed"
 REPLAYED = "replayed"
 """The outcome of a call that got the answer to another one; its ``route`` says how: ``cache.hit``, ``idempotency.…``."""
 
+UNTOUCHED = "untouched"
+"""What stands in the place of an outcome where no rule has touched a call; the ledger has none of those."""
+
 RESUMED = "resumed"
 """Begins the outcome of an attempt that has gone on with the answer of another."""
 

@@ -65,13 +65,16 @@ class Feed:
     def exchange_ended(self, exchange: ExchangeRecord) -> None:
         self._running.pop(exchange.id, None)
         self._told.pop(exchange.id, None)
-        line = calls.of_record(exchange)
-        self._ended[exchange.id] = line
-        self._ended.move_to_end(exchange.id)
+        self.show(calls.of_record(exchange))
+
+    def show(self, line: calls.Line) -> None:
+        """A call that has ended, or one without an exchange as it is now."""
+        self._ended[line.id] = line
+        self._ended.move_to_end(line.id)
         if len(self._ended) > KEPT:
             self._ended.popitem(last=False)
         if self._listeners:
-            self._fresh[exchange.id] = line
+            self._fresh[line.id] = line
             if len(self._fresh) > MOST:
                 del self._fresh[next(iter(self._fresh))]
 

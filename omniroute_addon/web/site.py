@@ -17,6 +17,7 @@ from omniroute_addon.web import secrets
 from omniroute_addon.web.changes import Changes
 from omniroute_addon.web.exams import Exams
 from omniroute_addon.web.feed import Feed
+from omniroute_addon.web.passing import of_flow
 from omniroute_addon.web.replays import Replays
 
 READERS = 2
@@ -33,6 +34,7 @@ class Site:
         self.engine = engine
         self.inspect = inspect
         inspect.redact = self.redact
+        inspect.untouched = lambda flow: self.feed.show(of_flow(flow))
         self.intercept = intercept
         self.look = look
         self.changes = Changes(engine.snapshot)

@@ -24,6 +24,9 @@ from omniroute_addon.web.replays import choices
 from omniroute_addon.web.resource import Answer, Asked, Download, Page, RefusedError, Resource
 from omniroute_addon.web.site import Site
 
+_OF_CLIENT = ("exchange", "untouched")
+"""Roles of the flow that is the tool's own call."""
+
 
 class CallAsked(Asked):
     id: str = Field(pattern=r"^[0-9a-z-]{1,64}$", description="The call's id, or how it begins")
@@ -177,7 +180,7 @@ async def curl(site: Site, asked: CallAsked) -> Download:
     """The call as the tool made it, as a curl command; keys are redacted."""
     line, _ = await _find(site, asked.id)
     flows = _flows(site, line.id)
-    client = next(flow for flow in flows if role(flow) == "exchange")
+    client = next(flow for flow in flows if role(flow) in _OF_CLIENT)
     try:
         command = curl_command(client)
     except (exceptions.CommandError, ValueError) as error:
@@ -214,7 +217,7 @@ def _pair(
     flows: Sequence[http.HTTPFlow], kept: ledger_call.Call | None, number: int | None
 ) -> tuple[http.HTTPFlow | None, http.HTTPFlow | None, int | None]:
     """The call's flow, an attempt's and its number: the one asked for, else the one that was used, else the last."""
-    client = next((flow for flow in flows if role(flow) == "exchange"), None)
+    client = next((flow for flow in flows if role(flow) in _OF_CLIENT), None)
     tries = {flow.metadata[KEY].get("number"): flow for flow in flows if role(flow) == "attempt"}
     attempts = kept.attempts if kept else ()
     # The ledger learns of a call a moment after it has ended; mitmweb has its attempts by then.
@@ -225,7 +228,7 @@ def _pair(
 
 def _flows(site: Site, name: str) -> list[http.HTTPFlow]:
     flows = site.flows(name)
-    if not any(role(flow) == "exchange" for flow in flows):
+    if not any(role(flow) in _OF_CLIENT for flow in flows):
         raise RefusedError(409, "its flow is no longer kept: newer ones have taken its place (`view:` in the rules)")
     return flows
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from omniroute_addon.ledger import calls
 from omniroute_addon.ledger.calls import Line
 from omniroute_addon.ledger.record import AttemptRecord, ExchangeRecord, Tape
 from omniroute_addon.web.feed import BATCH, EVERY, KEPT, MOST, Feed
@@ -48,6 +49,18 @@ def watched(play: object) -> list[list[tuple[str, str, int]]]:
 
     asyncio.run(run())
     return heard
+
+
+def test_a_call_without_an_exchange_is_told_as_it_is_each_time() -> None:
+    async def play(feed: Feed, next_batch: object) -> None:
+        one = exchange("u")
+        feed.show(calls.of_record(one))
+        await next_batch()  # type: ignore[operator]
+        end(feed, one)
+        await next_batch()  # type: ignore[operator]
+        assert feed.find("u") == calls.of_record(one)
+
+    assert watched(play) == [[("u", "running", 0)], [("u", "done", 0)]]
 
 
 def test_what_happens_between_two_looks_comes_as_one_batch() -> None:

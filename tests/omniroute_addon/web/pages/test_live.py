@@ -70,6 +70,25 @@ def test_rows_of_the_ledger_without_a_client_are_shown(tmp_path: Path, open_up: 
     assert visit(opened, "calls/00000001").inner_text("h1") == "gpt-5.1-codex → –"
 
 
+def test_a_call_that_no_rule_touches_is_shown_with_a_mark(
+    open_up: Open, provider: Provider, second: Provider, visit: Visit, api: Api
+) -> None:
+    opened = open_up(rules(provider, second))
+    provider.script(says("Nobody", " touched this."))
+    page = visit(opened)
+    page.wait_for_selector("#link[data-state=open]")
+    ask(opened, "claude-haiku-4-5")
+    page.wait_for_selector("#calls .mark.untouched")
+    (call,) = api(opened, "calls").json()["calls"]
+    assert (call["target"], call["status"], call["marks"]) == ("api.anthropic.com", 200, ["untouched"])
+    page.click("#calls td.time a")
+    page.wait_for_selector(".body")
+    assert "Nobody touched this." in page.inner_text("main")
+    assert (page.locator(".body").count(), page.locator("#replay").count()) == (2, 0)
+    assert CANARY not in api(opened, f"calls/{call['id']}/har").text
+    assert api(opened, f"flows/{call['id']}").json() == {"call": call["id"]}
+
+
 def texts(page: Any) -> list[str]:
     return page.locator("#calls tr").all_inner_texts()
 
