@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 WAITING_CALLS = 64
 WAITING_BYTES = 64 * 1024 * 1024
 _PATIENCE = 5.0
-_OURS = re.compile(r"[A-Za-z0-9.-]+_[A-Za-z0-9.-]+_[A-Za-z0-9.-]+_\d{8}-\d{6}-\d{3}-[A-Za-z0-9.-]+-\d+")
+OURS = re.compile(r"[A-Za-z0-9.-]+_[A-Za-z0-9.-]+_[A-Za-z0-9.-]+_\d{8}-\d{6}-\d{3}-[A-Za-z0-9.-]+-\d+")
+"""The name of a folder."""
 _QUERY_VALUES = re.compile(r"[?&][^=&#]*=([^&#]*)")
 
 
@@ -157,7 +158,7 @@ def _folders(home: Path) -> Iterable[_Kept]:
     if not home.is_dir():
         return found
     for path in home.iterdir():
-        if _OURS.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+        if OURS.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             with contextlib.suppress(OSError):
                 size = sum((path / name).stat().st_size for name in NAMES if (path / name).is_file())
                 found.append(_Kept(path, size, path.stat().st_mtime))

@@ -16,6 +16,7 @@ from omniroute_addon.web.pages import (
     quotas,
     replay,
     rules,
+    stages,
     start,
     translator,
     usage,
@@ -34,6 +35,7 @@ MODULES: tuple[ModuleType, ...] = (
     rules,
     translator,
     logs,
+    stages,
     evals,
 )
 
