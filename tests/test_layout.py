@@ -42,7 +42,6 @@ UNTESTED_ALONE = {
     "omniroute_addon/ledger/schema.py": "statements that test_store.py runs",
     "omniroute_addon/routing/candidate.py": "values; test_plan.py",
     "omniroute_addon/routing/state.py": "a protocol; test_plan.py and test_standing.py",
-    "omniroute_addon/web/exams.py": "what the evals' page runs; pages/test_evals.py sees it run, end and be cancelled",
     "omniroute_addon/web/mount.py": "composition; test_handlers.py walks over what it serves",
     "omniroute_addon/web/site.py": "what pages may see; the tests of every page",
     "translators/errors.py": "exception classes without behaviour",
