@@ -28,6 +28,7 @@ def pages(
     calls: Annotated[int, typer.Option(min=100, help="In the ledger.")] = 10_000,
     clients: Annotated[bool, typer.Option(help="With the five tools.")] = True,
     only: Annotated[str, typer.Option(help="Pages whose name has this.")] = "",
+    looks: Annotated[str, typer.Option(help="Looks whose name has this.")] = "",
     shots: Annotated[Path | None, typer.Option(help="A folder for pictures of all pages in all looks.")] = None,
     write: Annotated[Path | None, typer.Option(help="The docs, for a picture of each page.")] = None,
 ) -> None:
@@ -44,7 +45,8 @@ def pages(
         chromium() as browser,
     ):
         places = [stop for stop in stops(found) if only in stop.name]
-        seen = walk(browser, found, places, LOOKS, status.update, shots=shots)
+        chosen = [look for look in LOOKS if looks in look.name]
+        seen = walk(browser, found, places, chosen, status.update, shots=shots)
         figures = compare(found)
         faults = [*found.problems, *seen.faults, *(str(one) for one in figures if not one.right)]
         if write is not None:
@@ -56,7 +58,7 @@ def pages(
                 picture = taken.rename(folder / f"{taken.stem.removesuffix('-docs')}.png")
                 if picture.stat().st_size > IN_DOCS:
                     faults.append(f"{picture}: {picture.stat().st_size:,} bytes")
-    _out.print(f"{len(places)} pages in {len(LOOKS)} looks, {seen.visits} visits, {calls:,} seeded calls")
+    _out.print(f"{len(places)} pages in {len(chosen)} looks, {seen.visits} visits, {calls:,} seeded calls")
     for one in figures:
         _out.print(f"  {one}", markup=False)
     for fault in faults:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SPAN = "30d"
-ALIKE = ("flows",)
-"""Pages that only lead to others."""
+SHOWN = {"logs": 12, "stages": 5}
+"""Lines of long pages that are enough for a picture."""
+ALIKE = ("flows", "start")
+"""Pages that only lead to others, or have nothing to say where there are rules."""
 
 
 def _look(page: "Page") -> None:
@@ -45,9 +47,8 @@ def stops(busy: Busy) -> list[Stop]:
         name = path.replace("/{id}", "").replace("/", "-") or "live"
         if "{" in path:
             assert path in examples, f"tests.pages has no example of {path}"
-        found.append(
-            Stop(name, path.replace("{id}", examples.get(path, "")), ACTS.get(path, _look), in_docs=name not in ALIKE)
-        )
+        shown = f"{path}?limit={SHOWN[path]}" if path in SHOWN else path.replace("{id}", examples.get(path, ""))
+        found.append(Stop(name, shown, ACTS.get(path, _look), in_docs=name not in ALIKE))
     found.append(Stop("calls-raw", f"calls/{examples['calls/{id}']}", _read_raw))
     return [*found, *(Stop(f"logs-{tab}", f"logs?tab={tab}") for tab in ("proxy", "audit", "console")), *MORE]
 
