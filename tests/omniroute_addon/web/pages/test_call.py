@@ -112,7 +112,8 @@ def test_scripts_in_prompt_answer_and_error_are_text(
     page.click("[data-view=raw]")
     page.click("[data-view=talk]")
     assert page.title() == "Call · OmniRoute"
-    assert page.inner_text("main").count("document.title='stolen'") >= 4
+    said = page.text_content("main") or ""  # what is far below has no inner text: it is not laid out
+    assert said.count("document.title='stolen'") >= 4
 
 
 @pytest.mark.parametrize("words, turns", [(20_000_000, 1), (1_000, 5_000)], ids=["20 MB", "5,000 turns"])
@@ -129,7 +130,9 @@ def test_a_body_that_would_freeze_a_browser_is_cut_and_can_be_downloaded(
     assert len(page.content()) < 3_000_000
     assert page.evaluate("document.getElementsByTagName('*').length") < 5_000
     asked = page.locator("[aria-labelledby=b-client_request]")
-    assert ("The end." in asked.inner_text(), "left out" in asked.inner_text()) == (turns > 1, turns > 1)
+    said = asked.text_content() or ""
+    assert ("left out" in said, said.count("lark") < 100_000) == (turns > 1, True)
+    assert page.locator(".talk", has_text="The end.").count() == (2 if turns > 1 else 0)
     if turns > 1:
         page.click("[data-view=raw]")
     with page.expect_download() as download:
