@@ -1,15 +1,18 @@
 """Templates and what they can use. Everything they print is escaped; ``{% raw %}`` is for our own markup only.
 
-In every template: ``t`` (the words of a key), ``figures`` (numbers and times), ``url`` (of a page), ``api`` (of a JSON
-answer), ``asset`` (of a script or style sheet), ``language``, ``theme``, ``data`` (what the page shows).
+In every template: ``t`` (the words of a key), ``with_code`` (markup of words with code between backticks), ``figures`` (numbers
+and times), ``url`` (of a page), ``api`` (of a JSON answer), ``asset`` (of a script or style sheet), ``language``, ``theme``,
+``data`` (what the page shows).
 """
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import orjson
+from tornado.escape import xhtml_escape
 from tornado.template import Loader
 
 from omniroute_addon.web import figures
@@ -19,6 +22,7 @@ from omniroute_addon.web.resource import ROOT
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 THEMES = ("auto", "light", "dark")
+_CODE = re.compile("`([^`]+)`")
 
 
 def url(path: str = "", /, **query: object) -> str:
@@ -33,6 +37,11 @@ def api(path: str, /, **query: object) -> str:
 def in_json(value: object) -> str:
     """For the ``data-body`` of a button."""
     return orjson.dumps(value).decode()
+
+
+def with_code(text: str) -> str:
+    """Markup: what stands between backticks is code, all else is escaped."""
+    return _CODE.sub(r'<code dir="ltr">\1</code>', xhtml_escape(text))
 
 
 def _query(query: dict[str, object]) -> str:
@@ -58,8 +67,8 @@ def render(template: str, language: Language, **values: object) -> str:
         _loader()
         .load(template)
         .generate(
-            t=language.say, language=language, languages=LANGUAGES, figures=figures, url=url, api=api, asset=asset,
-            **values,
+            t=language.say, with_code=with_code, language=language, languages=LANGUAGES, figures=figures, url=url, api=api,
+            asset=asset, **values,
         )
     )  # fmt: skip
     return text.decode()

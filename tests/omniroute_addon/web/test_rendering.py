@@ -1,5 +1,5 @@
 from omniroute_addon.web.languages import language
-from omniroute_addon.web.rendering import STATIC, api, asset, render, url
+from omniroute_addon.web.rendering import STATIC, api, asset, render, url, with_code
 
 
 def test_what_a_template_prints_is_escaped() -> None:
@@ -9,6 +9,11 @@ def test_what_a_template_prints_is_escaped() -> None:
         navigation=(), resource=None, root="/omniroute", here="/omniroute/", xsrf="x",
     )  # fmt: skip
     assert ("<script>alert" in text, "&lt;script&gt;alert(&quot;x&quot;)" in text) == (False, True)
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    text = with_code("Start `a <b>` or <i>; a ` alone")
+    assert text == 'Start <code dir="ltr">a &lt;b&gt;</code> or &lt;i&gt;; a ` alone'
 
 
 def test_addresses_are_quoted_and_leave_out_what_is_empty() -> None:
