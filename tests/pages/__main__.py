@@ -15,6 +15,8 @@ from tests.pages.traffic import busy
 from tests.pages.walk import LOOKS, Look, chromium, walk
 
 DOCS = Look("docs", width=1200, height=760)
+OTHERS = {"health": "dark", "quotas": "arabic", "usage": "phone"}
+"""Pages that the docs also show in another look."""
 IN_DOCS = 120 * 1024
 """Bytes of a picture in the docs."""
 _out = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
@@ -55,9 +57,12 @@ def pages(
             shown = [stop for stop in places if stop.in_docs]
             walk(browser, found, shown, (DOCS,), status.update, shots=folder, whole=False)
             for taken in folder.glob("*-docs.png"):
-                picture = taken.rename(folder / f"{taken.stem.removesuffix('-docs')}.png")
-                if picture.stat().st_size > IN_DOCS:
-                    faults.append(f"{picture}: {picture.stat().st_size:,} bytes")
+                taken.rename(folder / f"{taken.stem.removesuffix('-docs')}.png")
+            for look in LOOKS:
+                also = [stop for stop in shown if OTHERS.get(stop.name) == look.name]
+                walk(browser, found, also, (look,), status.update, shots=folder, whole=False)
+            large = [one for one in folder.iterdir() if one.stat().st_size > IN_DOCS]
+            faults += [f"{one}: {one.stat().st_size:,} bytes" for one in large]
     _out.print(f"{len(places)} pages in {len(chosen)} looks, {seen.visits} visits, {calls:,} seeded calls")
     for one in figures:
         _out.print(f"  {one}", markup=False)
