@@ -25,6 +25,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from omniroute_addon import heap
+
 VARIABLE = "OMNIROUTE_PROBE"
 _OURS = ("omniroute_addon", "translators")
 _THEIRS = ("mitmproxy.proxy", "mitmproxy.http", "mitmproxy.connection", "mitmproxy.certs", "mitmproxy.addons")
@@ -42,8 +44,9 @@ _CACHE = type(lru_cache(lambda: None))
 
 
 def census() -> dict[str, Any]:
-    """In the loop's thread."""
+    """In the loop's thread. First what the proxy does by itself within half a minute: collect, and give memory back."""
     gc.collect()
+    heap.trim()
     tasks = Counter(_coroutine(task) for task in asyncio.all_tasks())
     objects: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
