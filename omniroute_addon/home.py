@@ -7,7 +7,8 @@ where there is none).
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -38,26 +39,25 @@ def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
 def create_private(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Make ``path``, whole or not at all. Raises FileExistsError when it is there; then it stays as it is."""
     private_dir(path.parent)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(mode)
-        path.hardlink_to(temporary)  # unlike a rename, it never replaces anything
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _beside(path, content, mode) as whole:
+        path.hardlink_to(whole)  # unlike a rename, it never replaces anything
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
     """As ``write_private``, in a directory that is not ours."""
+    with _beside(path, content, mode) as whole:
+        whole.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, content: bytes, mode: int) -> Generator[Path]:
+    """A file with the content in the directory of ``path``, for a moment."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
+        yield temporary
+    finally:
         temporary.unlink(missing_ok=True)
-        raise

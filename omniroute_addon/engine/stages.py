@@ -7,6 +7,7 @@ sixth file say what the call and the answer would be in it, so that any two call
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, get_args
 
 import orjson
 
@@ -19,7 +20,7 @@ from translators import FORMATS, TranslationError, WireRequest, bridge, hub
 from translators.format import Profile
 
 OPENAI = "openai-chat"
-NAMES = (
+Name = Literal[
     "1_req_client.json",
     "2_req_source.json",
     "3_req_openai.json",
@@ -27,7 +28,8 @@ NAMES = (
     "5_res_provider.txt",
     "6_res_openai.txt",
     "7_res_client.txt",
-)
+]
+NAMES: tuple[Name, ...] = get_args(Name)
 _SOME = [{"role": "user", "content": "-"}]
 CUT = b"\n[cut off: logs.requests.max_file]\n"
 _LIMIT = 64 * 1024 * 1024

@@ -2,12 +2,11 @@
 
 import asyncio
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from omniroute_addon.engine.request_log import OURS
-from omniroute_addon.engine.stages import NAMES
+from omniroute_addon.engine.stages import NAMES, Name
 from omniroute_addon.home import data_dir
 from omniroute_addon.logs.writer import directory
 from omniroute_addon.web.resource import Answer, Asked, Download, Page, RefusedError, Resource
@@ -25,15 +24,7 @@ class StagesAsked(Asked):
 
 class FileAsked(Asked):
     folder: str = Field(pattern=f"^{_OF}$", max_length=255)
-    file: Literal[
-        "1_req_client.json",
-        "2_req_source.json",
-        "3_req_openai.json",
-        "4_req_target.json",
-        "5_res_provider.txt",
-        "6_res_openai.txt",
-        "7_res_client.txt",
-    ]
+    file: Name
 
 
 class File(Answer):

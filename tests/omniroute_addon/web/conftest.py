@@ -24,6 +24,16 @@ FLAGS = (
 )
 SECONDS = 20_000
 
+in_every_look = pytest.mark.parametrize(
+    "theme, language, size",
+    [
+        ("light", "en", (1280, 800)),
+        ("dark", "de", (1280, 800)),
+        ("light", "ar", (1280, 800)),
+        ("dark", "en", (390, 844)),
+    ],
+)
+
 type Visit = Callable[..., "playwright.Page"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.omniroute_addon.web.conftest import Visit
+from tests.omniroute_addon.web.conftest import Visit, in_every_look
 from tests.omniroute_addon.web.pages.test_live import many
 from tests.servers.faults import quota, server_error
 from tests.servers.provider import Provider
@@ -143,15 +143,7 @@ def test_a_script_in_a_name_is_text_and_a_key_is_nowhere(used: Opened, visit: Vi
     assert CANARY not in page.content() + api(used, "health").text
 
 
-@pytest.mark.parametrize(
-    "theme, language, size",
-    [
-        ("light", "en", (1280, 800)),
-        ("dark", "de", (1280, 800)),
-        ("light", "ar", (1280, 800)),
-        ("dark", "en", (390, 844)),
-    ],
-)
+@in_every_look
 def test_axe_finds_nothing_serious(
     used: Opened, visit: Visit, serious: Callable[[Any], list[str]], theme: str, language: str, size: tuple[int, int]
 ) -> None:

@@ -20,7 +20,7 @@ from omniroute_addon.ledger.reports import books
 from omniroute_addon.web.languages import language
 from omniroute_addon.web.pages import live
 from omniroute_addon.web.pages.live import CallsAsked
-from tests.omniroute_addon.web.conftest import Visit
+from tests.omniroute_addon.web.conftest import Visit, in_every_look
 from tests.omniroute_addon.web.seeding import seed
 from tests.servers.faults import quota, server_error
 from tests.servers.provider import Provider
@@ -163,15 +163,7 @@ def test_a_key_is_on_no_page_and_in_no_answer(
     assert [key for key in (CANARY, "account-key-1", "account-key-2") if key in shown] == []
 
 
-@pytest.mark.parametrize(
-    "theme, language, size",
-    [
-        ("light", "en", (1280, 800)),
-        ("dark", "de", (1280, 800)),
-        ("light", "ar", (1280, 800)),
-        ("dark", "en", (390, 844)),
-    ],
-)
+@in_every_look
 def test_axe_finds_nothing_serious(
     used: Opened, visit: Visit, serious: Callable[[Any], list[str]], theme: str, language: str, size: tuple[int, int]
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from omniroute_addon.ledger.store import connect, write
 from omniroute_addon.web.pages.usage import UsageAsked, drill
-from tests.omniroute_addon.web.conftest import Visit
+from tests.omniroute_addon.web.conftest import Visit, in_every_look
 from tests.omniroute_addon.web.seeding import seed
 from tests.servers.proxy import running
 from tests.web.conftest import Open, Opened
@@ -145,15 +145,7 @@ def test_a_script_in_a_name_is_text_and_a_key_is_nowhere(used: Opened, visit: Vi
     assert CANARY not in shown
 
 
-@pytest.mark.parametrize(
-    "theme, language, size",
-    [
-        ("light", "en", (1280, 800)),
-        ("dark", "de", (1280, 800)),
-        ("light", "ar", (1280, 800)),
-        ("dark", "en", (390, 844)),
-    ],
-)
+@in_every_look
 @pytest.mark.parametrize("path", ["usage?since=30d&by=account", "usage?by=hour"])
 def test_axe_finds_nothing_serious(
     used: Opened,
